@@ -1,0 +1,88 @@
+package scenarios
+
+import (
+	"time"
+
+	"gatewaylab/servers/process"
+)
+
+// An Event is something a watcher of a run may want to show. Events arrive in
+// order, one at a time, from one goroutine; a watcher that is slow delays the
+// run and must therefore only hand them on.
+type Event interface{ event() }
+
+// PlanStarted opens a run.
+type PlanStarted struct {
+	Name      string
+	Scenarios []*Scenario
+	Models    []ModelInfo
+	Trials    int           // of each cell
+	Total     int           // trials in all
+	Measuring time.Duration // planned warm-up and windows of all trials
+}
+
+// Phase is what a trial is doing.
+type Phase string
+
+const (
+	Starting  Phase = "starting"   // server processes are coming up
+	Warming   Phase = "warming up" // traffic flows, nothing is counted yet
+	Measuring Phase = "measuring"
+	Draining  Phase = "draining" // waiting for answers to requests due in the window
+	Stopping  Phase = "stopping" // server processes are going down
+)
+
+// TrialPhase tells that a trial has entered a phase.
+type TrialPhase struct {
+	Ref
+	Phase Phase
+	Left  time.Duration // planned time left of the whole run
+}
+
+// Sample is the live picture, several times a second while traffic flows.
+type Sample struct {
+	Ref
+	Phase Phase
+	Interval
+	Left         time.Duration
+	Status       process.Status // zero for models without a scoreboard
+	Usage        process.Usage
+	GeneratorCPU float64 // cores in use by the lab itself
+}
+
+// TrialDone carries a finished trial, valid or not.
+type TrialDone struct {
+	*Trial
+	Left time.Duration
+}
+
+// Note is a line for the log: a skipped model, a model that died.
+type Note struct {
+	At   time.Time
+	Text string
+}
+
+// PlanDone closes a run, complete or not.
+type PlanDone struct{ Interrupted bool }
+
+func (PlanStarted) event() {}
+func (TrialPhase) event()  {}
+func (Sample) event()      {}
+func (TrialDone) event()   {}
+func (Note) event()        {}
+func (PlanDone) event()    {}
+
+// ModelInfo is what results say about a model.
+type ModelInfo struct {
+	Label   string            `json:"label"` // the spec as given, made unique
+	Name    string            `json:"name"`
+	Doc     string            `json:"doc"`
+	Options map[string]string `json:"options"` // every option, defaults included
+	// Slots is how many requests the model can hold at once; 0 = as many as
+	// come. Noun says what a slot is: "worker", "child process", "connection".
+	Slots int    `json:"slots"`
+	Noun  string `json:"noun"`
+	// PerRequest names what the model makes anew for each request, if
+	// anything: "process" (CGI), "connection" (a sync worker), "".
+	PerRequest string `json:"per_request,omitempty"`
+}

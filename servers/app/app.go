@@ -1,0 +1,44 @@
+// Package app is the one application that every server model serves. Its
+// behaviour is written once, against a request and a response that belong to
+// no interface in particular, so that CGI, WSGI, ASGI or net/http around it
+// are thin and what differs between two models is never the work itself.
+//
+// The package is part of the program that CGI starts for each request, so
+// what it imports is part of a measured result: no net/http, no fmt.
+package app
+
+import "io"
+
+// Field is one header field.
+type Field struct{ Name, Value string }
+
+// Request is a request as the application sees it.
+type Request struct {
+	Method string  // "GET"
+	Path   string  // percent-decoded, starts with "/"
+	Query  string  // raw, without "?"
+	Header []Field // without hop-by-hop fields; names in canonical form (X-Request-Id)
+	// Body is never nil. Length is its size in bytes, -1 where the server
+	// hands the body on as it comes and can't know.
+	Body   io.Reader
+	Length int64
+	// Gone is closed when the client has gone away; nil where the server
+	// can't tell.
+	Gone <-chan struct{}
+}
+
+// A Response takes the application's answer. Start is called exactly once,
+// before any Write. Write may buffer; Flush hands what was written to the
+// client. A Content-Length among the header fields is a promise the
+// application keeps.
+type Response interface {
+	Start(status int, header []Field) error
+	Write(p []byte) (int, error)
+	Flush() error
+}
+
+// Demand is what a request asks of the application before it can answer.
+type Demand struct {
+	Wait  int `json:"wait"`  // milliseconds of waiting for something else
+	Units int `json:"units"` // units of CPU work; see Work
+}
