@@ -17,7 +17,7 @@ type Request struct {
 	Method string  // "GET"
 	Path   string  // percent-decoded, starts with "/"
 	Query  string  // raw, without "?"
-	Header []Field // without hop-by-hop fields; names in canonical form (X-Request-Id)
+	Header []Field // without hop-by-hop fields, with Host; names in canonical form (X-Request-Id)
 	// Body is never nil. Length is its size in bytes, -1 where the server
 	// hands the body on as it comes and can't know.
 	Body   io.Reader

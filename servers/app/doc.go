@@ -1,0 +1,61 @@
+/*
+# The answers
+
+Byte for byte, so that twins in other languages can be held against this one.
+Lines end in "\n". A text answer has the fields Content-Type: text/plain;
+charset=utf-8 and Content-Length, and no others unless said. HEAD gets the
+fields of GET and no body.
+
+	GET /            one line for each route
+	GET /hello       hello
+	GET /wait?ms=50  waited 50 ms
+	GET /cpu?units=50
+	                 units 50
+	                 sha256 HEX           what Work returns
+	GET /mixed?ms=50&units=50
+	                 waited 50 ms
+	                 units 50
+	                 sha256 HEX
+	ANY /echo        method GET
+	                 path /echo
+	                 query a=1&b=2        "query " where there is none
+	                 header NAME: VALUE   one line for each name, sorted
+	                 body 12              bytes
+	                 sha256 HEX           of the body
+	POST, PUT /upload
+	                 bytes 12
+	                 sha256 HEX
+	GET /stream?chunks=5&every=100
+	                 chunk 1 of 5         … each line flushed, a pause between
+	                                      two; no Content-Length
+	GET /bytes?n=1024
+	                 n bytes, byte i being Pattern[i%64]; the type is
+	                 application/octet-stream
+	GET /static/NAME a file; /static/ is /static/index.html
+	GET /crash       no answer: the process writes "app: crash was asked for"
+	                 to stderr and exits with CrashStatus
+	GET /hang        no answer, ever
+	GET /leak?mib=1  kept 1 MiB           of memory, written to once
+
+An absent parameter has the value shown. Of a repeated one the first counts,
+an unknown one is ignored, nothing in a query is percent-decoded. The unit of
+every is the millisecond; "100ms" means the same as "100".
+
+/echo leaves out what differs from one way of carrying a request to another,
+and not from one request to another: Host, Content-Length, Expect, the
+hop-by-hop fields, what CGI withholds (Authorization, Proxy-Authorization,
+Proxy) and names that a CGI variable can't carry (anything but letters, digits
+and "-"). Names are in canonical form (X-Request-Id); values of a repeated name
+are joined with ", ", those of Cookie with "; ". In path, query and values the
+bytes below 0x20, 0x7f and "%" … are written as %XX, so that no value can forge
+a line; in query "%" stands as it is, since a raw query is escaped already.
+
+Faults are looked for in this order:
+
+	404 not found: / lists the routes
+	405 method not allowed: use GET, HEAD         with the field Allow: GET, HEAD
+	400 bad request: ms=soon: expected a whole number from 0 to 600000
+
+The value in a 400 is cut to 40 bytes and escaped as a path is.
+*/
+package app

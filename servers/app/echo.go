@@ -1,0 +1,105 @@
+package app
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// echo shows the request as it arrived here, which is how one sees what an
+// interface does to a request on its way.
+func (a *App) echo(w Response, r *Request, _ []int) error {
+	n, sum, err := digest(r.Body)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	line := func(parts ...string) {
+		for _, p := range parts {
+			b.WriteString(p)
+		}
+		b.WriteByte('\n')
+	}
+	line("method ", escape(r.Method, true))
+	line("path ", escape(r.Path, true))
+	line("query ", escape(r.Query, false))
+	for _, f := range Merge(r.Header) {
+		if carried(f.Name) {
+			line("header ", f.Name, ": ", escape(f.Value, true))
+		}
+	}
+	line("body ", strconv.FormatInt(n, 10))
+	line("sha256 ", sum)
+	return text(w, 200, b.String())
+}
+
+func (a *App) upload(w Response, r *Request, _ []int) error {
+	n, sum, err := digest(r.Body)
+	if err != nil {
+		return err
+	}
+	return text(w, 200, "bytes "+strconv.FormatInt(n, 10)+"\nsha256 "+sum+"\n")
+}
+
+// Merge sorts fields by name and joins the values of a name that occurs more
+// than once, in their order, as RFC 9110 §5.3 allows and CGI requires: with
+// ", ", or "; " for Cookie (RFC 6265 §5.4).
+func Merge(fields []Field) []Field {
+	sorted := slices.Clone(fields)
+	slices.SortStableFunc(sorted, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+	merged := sorted[:0]
+	for _, f := range sorted {
+		last := len(merged) - 1
+		if last < 0 || merged[last].Name != f.Name {
+			merged = append(merged, f)
+			continue
+		}
+		separator := ", "
+		if f.Name == "Cookie" {
+			separator = "; "
+		}
+		merged[last].Value += separator + f.Value
+	}
+	return merged
+}
+
+// carried says whether every interface hands the field on, unchanged.
+func carried(name string) bool {
+	for _, c := range []byte(name) {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-') {
+			return false
+		}
+	}
+	switch name {
+	case "Host", "Content-Length", "Expect", // said elsewhere, or spent on the way
+		"Authorization", "Proxy-Authorization", "Proxy": // withheld by CGI
+		return false
+	}
+	return !HopByHop(name)
+}
+
+// HopByHop says whether the field, its name in canonical form, is about one
+// connection and not about the message (RFC 9110 §7.6.1). What a Connection
+// field names in addition is for whoever reads that field.
+func HopByHop(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+// escape writes control bytes and "%" (if it is not one already) as %XX.
+func escape(s string, percent bool) string {
+	const hexDigits = "0123456789ABCDEF"
+	var b []byte
+	for i := range len(s) {
+		c := s[i]
+		if c < 0x20 || c == 0x7f || c == '%' && percent {
+			b = append(b, '%', hexDigits[c>>4], hexDigits[c&15])
+			continue
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}

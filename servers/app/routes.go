@@ -1,0 +1,30 @@
+package app
+
+// routes is the table of routes, in the order of the index.
+func routes() []route {
+	return []route{
+		{"/", readOnly, (*App).index, nil, "/                            this list"},
+		{"/hello", readOnly, (*App).hello, nil, "/hello                       a tiny answer"},
+		{"/wait", readOnly, (*App).wait, []param{millis()}, "/wait?ms=50                  waits, as if for a database"},
+		{"/cpu", readOnly, (*App).cpu, []param{units()}, "/cpu?units=50                works; a unit is about 0.1 ms of CPU"},
+		{"/mixed", readOnly, (*App).mixed, []param{millis(), units()}, "/mixed?ms=50&units=50        waits, then works"},
+		{"/echo", "", (*App).echo, nil, "/echo                        the request as the application saw it"},
+		{"/upload", "POST, PUT", (*App).upload, nil, "/upload                      takes a body, answers its size and digest"},
+		{"/stream", readOnly, (*App).stream, []param{chunks(), every()}, "/stream?chunks=5&every=100   a line, a pause of 100 ms, a line …"},
+		{"/bytes", readOnly, (*App).bytes, []param{size()}, "/bytes?n=1024                n bytes"},
+		{"/static/", readOnly, (*App).static, nil, "/static/                     a few small files"},
+		{"/crash", readOnly, (*App).crash, nil, "/crash                       the process dies"},
+		{"/hang", readOnly, (*App).hang, nil, "/hang                        never answers"},
+		{"/leak", readOnly, (*App).leak, []param{mebibytes()}, "/leak?mib=1                  keeps memory"},
+	}
+}
+
+func (a *App) index(w Response, _ *Request, _ []int) error {
+	var b []byte
+	for _, r := range routes() {
+		b = append(append(b, r.about...), '\n')
+	}
+	return text(w, 200, string(b))
+}
+
+func (a *App) hello(w Response, _ *Request, _ []int) error { return text(w, 200, "hello\n") }

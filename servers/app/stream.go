@@ -1,0 +1,48 @@
+package app
+
+import "strconv"
+
+// Pattern is what /bytes repeats: 64 bytes.
+const Pattern = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-\n"
+
+func (a *App) stream(w Response, r *Request, v []int) error {
+	if err := w.Start(200, []Field{{"Content-Type", "text/plain; charset=utf-8"}}); err != nil || r.Method == "HEAD" {
+		return err
+	}
+	chunks, every := v[0], v[1]
+	for i := 1; i <= chunks; i++ {
+		if i > 1 {
+			if err := sleep(r, every); err != nil {
+				return err
+			}
+		}
+		line := "chunk " + strconv.Itoa(i) + " of " + strconv.Itoa(chunks) + "\n"
+		if _, err := w.Write([]byte(line)); err != nil {
+			return err
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) bytes(w Response, r *Request, v []int) error {
+	left := v[0]
+	err := w.Start(200, []Field{{"Content-Type", "application/octet-stream"}, {"Content-Length", strconv.Itoa(left)}})
+	if err != nil || r.Method == "HEAD" {
+		return err
+	}
+	block := make([]byte, 0, 512*len(Pattern)) // 32 KiB, a whole number of patterns
+	for len(block) < min(left, cap(block)) {
+		block = append(block, Pattern...)
+	}
+	for left > 0 {
+		n, err := w.Write(block[:min(left, len(block))])
+		if err != nil {
+			return err
+		}
+		left -= n
+	}
+	return nil
+}
