@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,14 +24,22 @@ type Env struct {
 	Listener *os.File            // bound and listening; inherited from the lab
 	Board    *process.Scoreboard // shared with the lab
 	Orphaned <-chan struct{}     // closed when the lab is gone
-	Options  *Options
-	AppPath  string      // the labapp executable, for models that start it
-	Log      *log.Logger // to stderr
+	// Inherited is the same three with their files, for a model that hands
+	// them on to workers.
+	Inherited *process.Inherited
+	Options   *Options
+	AppPath   string      // the labapp executable, for models that start it
+	Log       *log.Logger // to stderr
 }
 
 // table has one row for each program labserver can be.
 func table() map[string]Server {
-	return map[string]Server{}
+	return map[string]Server{
+		"async":       async,
+		"cgi":         cgi,
+		"prefork":     prefork,
+		preforkWorker: syncWorker,
+	}
 }
 
 // Lookup returns the named model's serving loop.
@@ -64,6 +73,17 @@ func ParseOptions(words []string) (*Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// Words are the options as they were sent, sorted, for a model that hands them
+// on to workers.
+func (o *Options) Words() []string {
+	words := make([]string, 0, len(o.values))
+	for k, v := range o.values {
+		words = append(words, k+"="+v)
+	}
+	slices.Sort(words)
+	return words
 }
 
 // Err is the first fault met by the other methods.

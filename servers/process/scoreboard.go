@@ -1,8 +1,10 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -17,9 +19,12 @@ import (
 //
 // All methods are safe for concurrent use, from several processes too.
 type Scoreboard struct {
-	mem  []byte
 	head *boardHead
 	slot []Slot
+
+	mapped sync.RWMutex // held by Read, so that Close can't take the memory from under it
+	mem    []byte
+	last   Status // what the board showed when it was closed
 }
 
 const (
@@ -46,10 +51,10 @@ type boardHead struct {
 type Slot struct {
 	pid      atomic.Int64 // 0 = free
 	busy     atomic.Int64 // 1 = holds a request
-	since    atomic.Int64 // unix nanoseconds of the last change of busy
+	since    atomic.Int64 // machine clock at the last change of busy
 	served   atomic.Uint64
 	restarts atomic.Uint64
-	beat     atomic.Int64 // unix nanoseconds of the last sign of life
+	beat     atomic.Int64 // machine clock at the last sign of life
 	_        [16]byte
 }
 
@@ -77,13 +82,16 @@ func NewScoreboard() (*Scoreboard, *os.File, error) {
 
 // OpenScoreboard maps the scoreboard in an inherited file.
 func OpenScoreboard(f *os.File) (*Scoreboard, error) {
+	strange := fmt.Errorf("%s is not a scoreboard of this version: start lab and labserver from the same build", f.Name())
+	if st, err := f.Stat(); err != nil || st.Size() != int64(boardSize) {
+		return nil, errors.Join(strange, err)
+	}
 	b, err := mapBoard(f)
 	if err != nil {
 		return nil, err
 	}
 	if b.head.magic != boardMagic {
-		b.Close()
-		return nil, fmt.Errorf("scoreboard %s: not a scoreboard of this version: start lab and labserver from the same build", f.Name())
+		return nil, errors.Join(strange, b.Close())
 	}
 	return b, nil
 }
@@ -101,11 +109,15 @@ func mapBoard(f *os.File) (*Scoreboard, error) {
 	}, nil
 }
 
-// Close unmaps the scoreboard. Slots must not be used afterwards.
+// Close unmaps the scoreboard. Read goes on showing what was last on it; its
+// slots must not be used afterwards.
 func (b *Scoreboard) Close() error {
+	b.mapped.Lock()
+	defer b.mapped.Unlock()
 	if b.mem == nil {
 		return nil
 	}
+	b.last = b.read()
 	mem := b.mem
 	b.mem, b.head, b.slot = nil, nil, nil
 	return unmap(mem)
@@ -123,7 +135,7 @@ func (b *Scoreboard) Claim(pid int) *Slot {
 		s := &b.slot[i]
 		if s.pid.Load() == 0 && s.pid.CompareAndSwap(0, int64(pid)) {
 			s.busy.Store(0)
-			s.since.Store(time.Now().UnixNano())
+			s.since.Store(machineNow())
 			return s
 		}
 	}
@@ -158,7 +170,7 @@ func (s *Slot) Take(pid int) {
 	if s == nil {
 		return
 	}
-	now := time.Now().UnixNano()
+	now := machineNow()
 	s.busy.Store(0)
 	s.since.Store(now)
 	s.beat.Store(now)
@@ -171,7 +183,7 @@ func (s *Slot) Release() {
 		return
 	}
 	s.busy.Store(0)
-	s.since.Store(time.Now().UnixNano())
+	s.since.Store(machineNow())
 	s.pid.Store(0)
 }
 
@@ -180,7 +192,7 @@ func (s *Slot) Busy() {
 	if s == nil {
 		return
 	}
-	s.since.Store(time.Now().UnixNano())
+	s.since.Store(machineNow())
 	s.busy.Store(1)
 }
 
@@ -189,9 +201,18 @@ func (s *Slot) Idle() {
 	if s == nil {
 		return
 	}
-	s.since.Store(time.Now().UnixNano())
+	s.since.Store(machineNow())
 	s.busy.Store(0)
 	s.served.Add(1)
+}
+
+// Drop marks the end of a connection that brought no request.
+func (s *Slot) Drop() {
+	if s == nil {
+		return
+	}
+	s.since.Store(machineNow())
+	s.busy.Store(0)
 }
 
 // Beat says that the slot's owner is alive.
@@ -199,11 +220,21 @@ func (s *Slot) Beat() {
 	if s == nil {
 		return
 	}
-	s.beat.Store(time.Now().UnixNano())
+	s.beat.Store(machineNow())
 }
 
-// LastBeat is when the owner last said it was alive.
-func (s *Slot) LastBeat() time.Time { return time.Unix(0, s.beat.Load()) }
+// LastBeat is when the owner last said it was alive; the zero time if nobody
+// ever did.
+func (s *Slot) LastBeat() time.Time {
+	beat := s.beat.Load()
+	if beat == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(time.Duration(beat - machineNow()))
+}
+
+// PID is the process that holds the slot, 0 when it is free.
+func (s *Slot) PID() int { return int(s.pid.Load()) }
 
 // Restarted counts a replacement of the slot's owner.
 func (s *Slot) Restarted() { s.restarts.Add(1) }
@@ -218,7 +249,7 @@ type Status struct {
 	Restarts  uint64        `json:"restarts"`  // workers replaced because they died or were killed
 	Rejected  uint64        `json:"rejected"`  // requests turned away by a full queue
 	Children  uint64        `json:"children"`  // child processes finished (CGI)
-	ChildCPU  time.Duration `json:"child_cpu"`  // CPU time of those children, from their rusage
+	ChildCPU  time.Duration `json:"child_cpu"` // CPU time of those children, from their rusage
 }
 
 // SlotStatus is one slot at one moment.
@@ -245,6 +276,15 @@ func (s Status) Busy() int {
 // Read takes a picture of the scoreboard. Each field is consistent in itself;
 // the picture as a whole is not taken at one instant.
 func (b *Scoreboard) Read() Status {
+	b.mapped.RLock()
+	defer b.mapped.RUnlock()
+	if b.mem == nil {
+		return b.last
+	}
+	return b.read()
+}
+
+func (b *Scoreboard) read() Status {
 	h := b.head
 	st := Status{
 		Workers:   int(h.workers.Load()),
@@ -255,7 +295,7 @@ func (b *Scoreboard) Read() Status {
 		Children:  h.children.Load(),
 		ChildCPU:  time.Duration(h.childCPU.Load()),
 	}
-	now := time.Now().UnixNano()
+	now := machineNow()
 	for i := range b.slot {
 		s := &b.slot[i]
 		served := s.served.Load()

@@ -1,0 +1,133 @@
+package models
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"gatewaylab/servers/app"
+	"gatewaylab/servers/iface"
+)
+
+// refused answers a request whose target no application could be handed: a
+// path that doesn't start with "/" (CONNECT) or holds a NUL byte, which no
+// CGI variable can. All models refuse the same ones.
+func refused(w http.ResponseWriter, r *http.Request) bool {
+	if strings.HasPrefix(r.URL.Path, "/") && strings.IndexByte(r.URL.Path, 0) < 0 {
+		return false
+	}
+	http.Error(w, "400 bad request: the target must be a path", http.StatusBadRequest)
+	return true
+}
+
+// serveApp hands one request to the application. A client that stalls for
+// longer than stall in the middle of its body is given up.
+func serveApp(a *app.App, w http.ResponseWriter, r *http.Request, stall time.Duration) {
+	if refused(w, r) {
+		return
+	}
+	control := http.NewResponseController(w)
+	body := &stallLimit{body: r.Body, control: control, stall: stall, ended: r.Body == http.NoBody}
+	answer := &httpAnswer{w: w, control: control}
+	err := a.Serve(answer, &app.Request{
+		Method: r.Method,
+		Path:   r.URL.Path,
+		Query:  r.URL.RawQuery,
+		Header: iface.Fields(r),
+		Body:   body,
+		Length: r.ContentLength,
+		Gone:   r.Context().Done(),
+	})
+	switch {
+	case err == nil:
+		body.leave()
+	case body.err != nil && !answer.started:
+		bodyFault(w, body.err)
+	default:
+		// The client must not take what it got for the whole answer.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// bodyFault answers for a body that could not be read, and ends the
+// connection, on which nobody knows any more where the next request starts.
+func bodyFault(w http.ResponseWriter, err error) {
+	var large *http.MaxBytesError
+	status, text := http.StatusBadRequest, "400 bad request: the body is cut off or malformed"
+	switch {
+	case errors.As(err, &large):
+		status, text = http.StatusRequestEntityTooLarge, "413 content too large"
+	case isTimeout(err):
+		status, text = http.StatusRequestTimeout, "408 request timeout: the body stopped coming"
+	}
+	w.Header().Set("Connection", "close")
+	http.Error(w, text, status)
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// stallLimit is a request's body with a limit on the time that each read may
+// take, as a limit for the whole would punish large bodies on slow lines.
+type stallLimit struct {
+	body    io.Reader
+	control *http.ResponseController
+	stall   time.Duration
+	ended   bool
+	err     error // other than io.EOF
+}
+
+func (s *stallLimit) Read(p []byte) (int, error) {
+	if s.ended {
+		return 0, io.EOF
+	}
+	s.limit(time.Now().Add(s.stall))
+	n, err := s.body.Read(p)
+	switch {
+	case err == io.EOF:
+		s.ended = true
+		s.limit(time.Time{}) // from here on net/http reads, to see the client go
+	case err != nil:
+		s.err = err
+	}
+	return n, err
+}
+
+// leave is for a body that the application didn't want: net/http drops what
+// is left, up to 256 KiB, more than which ends the connection.
+func (s *stallLimit) leave() {
+	if !s.ended {
+		s.limit(time.Now().Add(s.stall))
+	}
+}
+
+func (s *stallLimit) limit(t time.Time) {
+	_ = s.control.SetReadDeadline(t) // without one, the client may stall; nothing else is lost
+}
+
+// httpAnswer is app.Response over net/http, which keeps a promised
+// Content-Length by refusing what is too much and closing a connection on
+// which too little was sent.
+type httpAnswer struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	started bool
+}
+
+func (a *httpAnswer) Start(status int, header []app.Field) error {
+	a.started = true
+	h := a.w.Header()
+	for _, f := range header {
+		h[f.Name] = append(h[f.Name], f.Value)
+	}
+	a.w.WriteHeader(status)
+	return nil
+}
+
+func (a *httpAnswer) Write(p []byte) (int, error) { return a.w.Write(p) }
+
+func (a *httpAnswer) Flush() error { return a.control.Flush() }

@@ -1,0 +1,75 @@
+package models
+
+import (
+	"errors"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// prepareListener makes accept(2) on the listener, in all processes that share
+// it, block, but no longer than wake. Connections inherit the timeouts, and
+// that small writes leave at once, which saves setting them on each.
+func prepareListener(listener *os.File, wake time.Duration) error {
+	tv := unix.NsecToTimeval(int64(wake))
+	return onSocket(listener, "set the timeouts", func(fd int) error {
+		return errors.Join(
+			unix.SetNonblock(fd, false),
+			unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv),
+			unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv),
+			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		)
+	})
+}
+
+// An acceptor accepts connections by blocking in accept(2), in which all
+// workers stand in one queue: the kernel wakes one for each connection. (All
+// workers in poll(2) before a non-blocking accept are all woken.)
+type acceptor struct {
+	fd      int
+	thread  int
+	waiting atomic.Bool
+	leaving atomic.Bool
+}
+
+// newAcceptor must be called on the thread that will accept.
+func newAcceptor(listener *os.File, _ time.Duration) (*acceptor, error) {
+	a := &acceptor{thread: unix.Gettid()}
+	err := onSocket(listener, "accept from the socket", func(fd int) error { a.fd = fd; return nil })
+	return a, err
+}
+
+// next returns the next connection; errNobody if none came for a while,
+// errLeaving after stop.
+func (a *acceptor) next() (int, error) {
+	a.waiting.Store(true)
+	defer a.waiting.Store(false)
+	for !a.leaving.Load() {
+		fd, _, err := unix.Accept4(a.fd, unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
+			return fd, nil
+		case unix.EINTR, unix.ECONNABORTED:
+		case unix.EAGAIN:
+			return 0, errNobody
+		default:
+			return 0, os.NewSyscallError("accept", err)
+		}
+	}
+	return 0, errLeaving
+}
+
+// stop makes next return errLeaving. A signal to the waiting thread ends a
+// blocked accept, which with a timeout set is not restarted (signal(7)). It
+// may come just before the call and be lost, hence the repetition. SIGURG is
+// the signal that the Go runtime itself interrupts threads with.
+func (a *acceptor) stop() {
+	a.leaving.Store(true)
+	for pid := os.Getpid(); ; time.Sleep(2 * time.Millisecond) {
+		if a.waiting.Load() {
+			_ = unix.Tgkill(pid, a.thread, unix.SIGURG) // at worst the timeout does it
+		}
+	}
+}

@@ -1,0 +1,50 @@
+// Package process starts server processes, watches them and makes sure that
+// they are gone afterwards. The lab's side is Start, which returns a Group;
+// the server's side is Inherit and, for pre-forking servers, the Arbiter.
+//
+// Three file descriptors connect the two sides: the listener, bound by the
+// lab so that nobody races for a port; the control pipe, which the lab holds
+// open and never writes to, so that end-of-file means the lab is gone, even
+// by SIGKILL; and the scoreboard, through which the server shows what it is
+// doing at no cost to itself.
+package process
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// The file descriptors under which a started command finds what it inherits.
+const (
+	ListenerFD   = 3
+	ControlFD    = 4
+	ScoreboardFD = 5
+)
+
+// ErrPlatform is returned where processes can't be supervised.
+var ErrPlatform = errors.New("server models need Linux or macOS")
+
+// Launch is what to start and what to hand to it.
+type Launch struct {
+	// Commands are started in order, each in a session of its own. Each
+	// inherits the listener as descriptor 3, the control pipe as 4 and the
+	// scoreboard as 5; its own ExtraFiles follow. Output that a command has
+	// no place for goes to the group's log.
+	Commands []*exec.Cmd
+	// Listener is a listening socket, or nil. It stays the caller's to close.
+	Listener *os.File
+	// Cores are the CPUs that the whole tree may use; nil = all. Only Linux
+	// can restrict them.
+	Cores []int
+}
+
+// logSize is how much of the processes' output is kept.
+const logSize = 16 << 10
+
+// stopPoll is how often a stopping group is looked at.
+const stopPoll = 10 * time.Millisecond
+
+// killTime is how long killed processes may take to disappear.
+const killTime = 3 * time.Second

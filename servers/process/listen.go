@@ -1,0 +1,34 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+)
+
+// Listen binds a TCP listener to be passed to Start and returns it with its
+// address, in which port 0 has become a real port. Connections queue from now
+// on, before anything has been started to accept them.
+//
+// The socket is plain TCP. Go's default on Linux, Multipath TCP, is not what
+// the servers that are compared here listen on, and an MPTCP listener ignores
+// SO_RCVTIMEO, with which a worker that blocks in accept(2) is woken.
+func Listen(addr string) (*os.File, string, error) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	l, err := config.Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, "", err
+	}
+	f, err := l.(*net.TCPListener).File()
+	// The file is a duplicate: closing the original leaves the socket open.
+	if err := errors.Join(err, l.Close()); err != nil {
+		if f != nil {
+			f.Close()
+		}
+		return nil, "", fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	return f, l.Addr().String(), nil
+}
