@@ -1,0 +1,87 @@
+package servers_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func goList(t *testing.T) map[string]listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "gatewaylab/...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	all := map[string]listed{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all[p.ImportPath] = p
+	}
+}
+
+// The arrows of the house: who may import whom. A package that is not listed
+// fails the test, so that a new one gets its place on purpose.
+func TestArrows(t *testing.T) {
+	may := map[string][]string{
+		"cmd/lab":           {"servers", "scenarios", "scenarios/load", "reports", "reports/chart", "reports/dashboard"},
+		"cmd/labserver":     {"servers/models", "servers/process"},
+		"cmd/labapp":        {"servers/app", "servers/iface/cgi"},
+		"servers":           {"servers/process", "servers/app"},
+		"servers/app":       {},
+		"servers/iface":     {"servers/app", "servers/iface/cgi"},
+		"servers/iface/cgi": {"servers/app"},
+		"servers/models":    {"servers/app", "servers/iface", "servers/iface/cgi", "servers/process"},
+		"servers/process":   {},
+		"scenarios":         {"servers", "servers/app", "servers/process", "scenarios/load"},
+		"scenarios/load":    {},
+		"reports":           {"scenarios", "scenarios/load", "servers/app"},
+		"reports/chart":     {"reports", "scenarios", "scenarios/load"},
+		"reports/dashboard": {"scenarios", "scenarios/load", "servers/process"},
+	}
+	for path, p := range goList(t) {
+		name := strings.TrimPrefix(path, "gatewaylab/")
+		allowed, ok := may[name]
+		if !ok {
+			t.Errorf("%s has no place in the table of arrows", name)
+			continue
+		}
+		for _, i := range p.Imports {
+			if to, ours := strings.CutPrefix(i, "gatewaylab/"); ours && !slices.Contains(allowed, to) {
+				t.Errorf("%s imports %s, against the arrows", name, to)
+			}
+		}
+	}
+}
+
+// What the child executables link is part of what is measured.
+func TestChildrenAreLean(t *testing.T) {
+	all := goList(t)
+	for child, banned := range map[string][]string{
+		"gatewaylab/cmd/labserver": {"gonum.org/", "github.com/charmbracelet/", "github.com/spf13/", "github.com/tsenart/", "gatewaylab/scenarios", "gatewaylab/reports"},
+		"gatewaylab/cmd/labapp":    {"net/http", "fmt", "net/url", "encoding/json", "github.com/", "golang.org/", "gatewaylab/scenarios", "gatewaylab/reports", "gatewaylab/servers/process"},
+	} {
+		for _, dep := range all[child].Deps {
+			for _, b := range banned {
+				if dep == b || strings.HasSuffix(b, "/") && strings.HasPrefix(dep, b) || strings.HasPrefix(dep, b+"/") {
+					t.Errorf("%s links %s", child, dep)
+				}
+			}
+		}
+	}
+}

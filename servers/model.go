@@ -1,0 +1,175 @@
+// Package servers is the lab's side of the server models: the table of them,
+// the grammar that names and sets them up, and the one way in which any of
+// them is started, checked, watched and stopped. Every model, built in or
+// not, is an external process, so that the load generator shares no runtime
+// with what it measures and gunicorn differs from our own pre-fork server
+// in nothing but the command line.
+package servers
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// A Model is one way of mapping requests onto processes, threads and
+// goroutines. The table of models is the registry, the help text, the
+// grammar's vocabulary and the loop of the contract test.
+type Model struct {
+	Name      string
+	Doc       string // one line
+	Process   string // how requests map onto processes
+	Interface string // how the application is called
+	HTTP      string // versions spoken to the client
+	Async     bool   // whether one process holds several requests at a time
+
+	Options []Option
+	Needs   []string // programs that must be on PATH
+
+	// Slots is how many requests the model can hold at once, 0 for as many as
+	// come; Noun says what a slot is.
+	Slots func(Settings) int
+	Noun  string
+	// PerRequest names what is made anew for each request: "process",
+	// "connection" or "".
+	PerRequest string
+
+	// Commands are the processes to start. Each gets the listener as file 3,
+	// the control pipe as file 4 and the scoreboard as file 5.
+	Commands func(Settings, Programs) []*exec.Cmd
+}
+
+// Settings are a model's options with every default filled in.
+type Settings map[string]string
+
+// Int returns an option that has been checked to be a whole number.
+func (s Settings) Int(key string) int {
+	n, err := strconv.Atoi(s[key])
+	if err != nil {
+		panic(fmt.Sprintf("servers: option %s=%q was not checked: %v", key, s[key], err))
+	}
+	return n
+}
+
+// words renders the settings for a command line, in a fixed order.
+func (s Settings) words() []string {
+	words := make([]string, 0, len(s))
+	for k, v := range s {
+		words = append(words, k+"="+v)
+	}
+	slices.Sort(words)
+	return words
+}
+
+// An Option is one setting of a model.
+type Option struct {
+	Key, Default, Doc string
+	// Check refuses a bad value, saying what was expected.
+	Check func(value string) error
+}
+
+// Models returns the table of models, in the order in which they are shown.
+func Models() []Model {
+	return []Model{cgi(), prefork(), async()}
+}
+
+// Lookup finds a model by name; the error names the nearest known one.
+func Lookup(name string) (*Model, error) {
+	models := Models()
+	var names []string
+	for i := range models {
+		if models[i].Name == name {
+			return &models[i], nil
+		}
+		names = append(names, models[i].Name)
+	}
+	return nil, fmt.Errorf("no model is called %q%s", name, Nearest(name, names))
+}
+
+// Nearest words a hint at the known name closest to a misspelt one: "; did you
+// mean prefork? (known: cgi, prefork, async)".
+func Nearest(name string, known []string) string {
+	best, least := "", len(name)/2+2
+	for _, k := range known {
+		d := levenshtein.ComputeDistance(strings.ToLower(name), k)
+		if strings.HasPrefix(k, strings.ToLower(name)) && name != "" {
+			d = min(d, 1)
+		}
+		if d < least {
+			best, least = k, d
+		}
+	}
+	all := " (known: " + strings.Join(known, ", ") + ")"
+	if best == "" {
+		return all
+	}
+	return "; did you mean " + best + "?" + all
+}
+
+// Configured is a model with its settings: what a spec means.
+type Configured struct {
+	Model    *Model
+	Spec     Spec
+	Settings Settings
+}
+
+// Resolve finds a spec's model and checks and completes its options.
+func Resolve(text string) (*Configured, error) {
+	spec, err := ParseSpec(text)
+	if err != nil {
+		return nil, err
+	}
+	if spec.Front != nil {
+		return nil, fmt.Errorf("model spec %q: no front is called %q; leave %q out", text, spec.Front.Name, spec.Front.Name+"+")
+	}
+	m, err := Lookup(spec.Model.Name)
+	if err != nil {
+		return nil, fmt.Errorf("model spec %q: %w", text, err)
+	}
+	set := make(Settings, len(m.Options))
+	keys := make([]string, len(m.Options))
+	for i, o := range m.Options {
+		set[o.Key] = o.Default
+		keys[i] = o.Key
+	}
+	for _, s := range spec.Model.Options {
+		i := slices.Index(keys, s.Key)
+		if i < 0 {
+			return nil, fmt.Errorf("model spec %q: %s has no option %q%s", text, m.Name, s.Key, Nearest(s.Key, keys))
+		}
+		if err := m.Options[i].Check(s.Value); err != nil {
+			return nil, fmt.Errorf("model spec %q: %s=%s: %w", text, s.Key, s.Value, err)
+		}
+		set[s.Key] = s.Value
+	}
+	return &Configured{Model: m, Spec: spec, Settings: set}, nil
+}
+
+// Slots is how many requests the configured model can hold at once; 0 for as
+// many as come.
+func (c *Configured) Slots() int { return c.Model.Slots(c.Settings) }
+
+func whole(low, high int) func(string) error {
+	return func(v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < low || n > high {
+			return fmt.Errorf("expected a whole number from %d to %d", low, high)
+		}
+		return nil
+	}
+}
+
+func duration(low time.Duration) func(string) error {
+	return func(v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < low {
+			return fmt.Errorf("expected a duration of at least %s, such as 500ms or 30s", low)
+		}
+		return nil
+	}
+}

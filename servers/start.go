@@ -1,0 +1,173 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"time"
+
+	"gatewaylab/servers/process"
+)
+
+// Launch says how to start a model.
+type Launch struct {
+	Programs Programs
+	Addr     string    // "" = a free port on 127.0.0.1
+	Expose   bool      // allow an Addr that others can reach
+	Cores    []int     // CPUs for the whole process tree; nil = all
+	Log      io.Writer // also gets what the processes print; nil = only kept for Log
+}
+
+// An Instance is a running model.
+type Instance struct {
+	group *process.Group
+	addr  string
+}
+
+// Start starts a model and returns when it answers. The listener is bound
+// here and inherited, so there is no race for a port, and a request sent
+// before the server is ready waits in the kernel's queue instead of failing.
+func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
+	if err := c.Available(); err != nil {
+		return nil, err
+	}
+	addr := l.Addr
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	if err := checkAddr(addr, l.Expose); err != nil {
+		return nil, err
+	}
+	listener, bound, err := process.Listen(addr)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: listen on %s: %w; choose another --addr or stop what holds it", c.Spec, addr, err)
+	}
+	group, err := process.Start(process.Launch{
+		Commands: c.Model.Commands(c.Settings, l.Programs),
+		Listener: listener,
+		Cores:    l.Cores,
+	})
+	if cerr := listener.Close(); err == nil && cerr != nil {
+		err = errors.Join(cerr, group.Stop(0))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Spec, err)
+	}
+	i := &Instance{group: group, addr: bound}
+	if err := i.ready(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Spec, err), group.Stop(0))
+	}
+	return i, nil
+}
+
+// Available says whether the programs that the model needs are installed.
+func (c *Configured) Available() error {
+	for _, p := range c.Model.Needs {
+		if _, err := exec.LookPath(p); err != nil {
+			return fmt.Errorf("%s needs %s, which is not on PATH", c.Model.Name, p)
+		}
+	}
+	return nil
+}
+
+// checkAddr keeps servers on loopback: the application can be told to crash,
+// hang and leak by anyone who reaches it.
+func checkAddr(addr string, expose bool) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("address %q: %w; expected HOST:PORT, such as 127.0.0.1:8080", addr, err)
+	}
+	if expose {
+		return nil
+	}
+	if host == "localhost" {
+		return nil
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("address %q can be reached from other machines, and the application can be told to crash, hang and leak; use 127.0.0.1, or --expose if you mean it", addr)
+	}
+	return nil
+}
+
+// ready waits for the first answer, or for the server's death.
+func (i *Instance) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	answered := make(chan error, 1)
+	go func() { answered <- i.firstAnswer(ctx) }()
+	select {
+	case err := <-answered:
+		if died := i.group.Err(); died != nil {
+			return died
+		}
+		return err
+	case <-i.group.Done():
+		cancel()
+		<-answered
+		return fmt.Errorf("the server exited before it answered: %w", i.group.Err())
+	}
+}
+
+func (i *Instance) firstAnswer(ctx context.Context) error {
+	transport := &http.Transport{DisableKeepAlives: true}
+	defer transport.CloseIdleConnections()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, i.URL()+"/hello", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := transport.RoundTrip(req)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			if err == nil && resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			err = errors.Join(err, fmt.Errorf("/hello answered %s", resp.Status))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("no answer within 30 s: %w; the server's log ends:\n%s", err, i.group.Log())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// URL is where the instance answers, without a trailing slash.
+func (i *Instance) URL() string { return "http://" + i.addr }
+
+// Addr is the address it listens on.
+func (i *Instance) Addr() string { return i.addr }
+
+// Status reads the worker slots.
+func (i *Instance) Status() process.Status { return i.group.Board().Read() }
+
+// Usage measures the instance's whole process tree.
+func (i *Instance) Usage() (process.Usage, error) { return i.group.Usage() }
+
+// Sample is a cheaper Usage, for repeated reading during a measurement.
+func (i *Instance) Sample() (process.Usage, error) { return i.group.Sample() }
+
+// PIDs lists the live processes of the tree.
+func (i *Instance) PIDs() []int { return i.group.PIDs() }
+
+// Done is closed when one of the instance's processes has exited by itself.
+func (i *Instance) Done() <-chan struct{} { return i.group.Done() }
+
+// Err says how it exited; nil while it runs.
+func (i *Instance) Err() error { return i.group.Err() }
+
+// Log is the end of what the processes printed.
+func (i *Instance) Log() string { return i.group.Log() }
+
+// Signal sends a signal to the instance's leading process.
+func (i *Instance) Signal(s os.Signal) error { return i.group.Signal(s) }
+
+// Close stops the instance: TERM, then after grace KILL for everything that is
+// left. The error tells what had to be killed.
+func (i *Instance) Close(grace time.Duration) error { return i.group.Stop(grace) }

@@ -1,0 +1,181 @@
+package servers
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"gatewaylab/servers/app"
+)
+
+// A Probe is a request that every model must answer with the same bytes. Two
+// models that do different work can't be compared, so probes go to each
+// before anything is measured.
+type Probe struct {
+	Method, Target string
+	Header         [][2]string
+	Body           string
+	Chunked        bool // send the body without a Content-Length
+}
+
+func (p Probe) String() string { return p.Method + " " + p.Target }
+
+// Probes returns the standard probes.
+func Probes() []Probe {
+	big := strings.Repeat("0123456789abcdef", 4096) // 64 KiB: more than any buffer on the way
+	return []Probe{
+		{Method: "GET", Target: "/hello"},
+		{Method: "HEAD", Target: "/hello"},
+		{Method: "GET", Target: "/wait?ms=1"},
+		{Method: "GET", Target: "/cpu?units=2"},
+		{Method: "GET", Target: "/mixed?ms=1&units=1"},
+		{Method: "GET", Target: "/echo?a=1&b=two%20words&a=3", Header: [][2]string{{"X-Lab", "one"}, {"X-Lab", "two"}, {"Accept", "text/plain"}}},
+		{Method: "POST", Target: "/echo", Header: [][2]string{{"Content-Type", "text/x-probe"}}, Body: "name=value"},
+		{Method: "PUT", Target: "/upload", Body: big},
+		{Method: "POST", Target: "/upload", Body: big, Chunked: true},
+		{Method: "GET", Target: "/stream?chunks=3&every=1"},
+		{Method: "GET", Target: "/bytes?n=100000"},
+		{Method: "GET", Target: "/static/style.css"},
+		{Method: "GET", Target: "/static/../hello"},
+		{Method: "GET", Target: "/nowhere"},
+		{Method: "GET", Target: "/wait?ms=soon"},
+	}
+}
+
+// Verify sends every probe and compares each answer with what the application
+// itself says when it is called directly. The error names the first
+// difference.
+func (i *Instance) Verify(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	transport := &http.Transport{DisableCompression: true}
+	defer transport.CloseIdleConnections()
+	for _, p := range Probes() {
+		want, err := expected(p)
+		if err != nil {
+			return fmt.Errorf("probe %s: the application failed: %w", p, err)
+		}
+		got, err := i.ask(ctx, transport, p)
+		if err != nil {
+			return fmt.Errorf("probe %s: %w", p, err)
+		}
+		if err := got.differsFrom(want); err != nil {
+			return fmt.Errorf("probe %s: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// answer is what must be the same for every model.
+type answer struct {
+	status      int
+	contentType string
+	body        []byte
+}
+
+const probeHost, probeAgent = "lab.test", "lab-probe"
+
+func (i *Instance) ask(ctx context.Context, t http.RoundTripper, p Probe) (*answer, error) {
+	var body io.Reader
+	if p.Body != "" {
+		body = strings.NewReader(p.Body)
+		if p.Chunked {
+			body = struct{ io.Reader }{body} // hides the length
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, p.Method, i.URL()+p.Target, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Host = probeHost
+	req.Header.Set("User-Agent", probeAgent)
+	for _, h := range p.Header {
+		req.Header.Add(h[0], h[1])
+	}
+	resp, err := t.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	return &answer{resp.StatusCode, resp.Header.Get("Content-Type"), b}, nil
+}
+
+func (a *answer) differsFrom(want *answer) error {
+	switch {
+	case a.status != want.status:
+		return fmt.Errorf("answered status %d, the application says %d", a.status, want.status)
+	case a.contentType != want.contentType:
+		return fmt.Errorf("answered Content-Type %q, the application says %q", a.contentType, want.contentType)
+	case !bytes.Equal(a.body, want.body):
+		at := 0
+		for at < min(len(a.body), len(want.body)) && a.body[at] == want.body[at] {
+			at++
+		}
+		return fmt.Errorf("the bodies (%d and %d bytes) differ at byte %d: answered %q, the application says %q",
+			len(a.body), len(want.body), at, excerpt(a.body, at), excerpt(want.body, at))
+	}
+	return nil
+}
+
+func excerpt(b []byte, at int) []byte { return b[max(0, at-20):min(len(b), at+40)] }
+
+// expected calls the application directly.
+func expected(p Probe) (*answer, error) {
+	path, query, _ := strings.Cut(p.Target, "?")
+	req := &app.Request{
+		Method: p.Method,
+		Path:   path,
+		Query:  query,
+		Body:   strings.NewReader(p.Body),
+		Length: int64(len(p.Body)),
+	}
+	merged := map[string]string{"Host": probeHost, "User-Agent": probeAgent}
+	order := []string{"Host", "User-Agent"}
+	for _, h := range p.Header {
+		if have, ok := merged[h[0]]; ok {
+			merged[h[0]] = have + ", " + h[1]
+			continue
+		}
+		merged[h[0]] = h[1]
+		order = append(order, h[0])
+	}
+	for _, name := range order {
+		req.Header = append(req.Header, app.Field{Name: name, Value: merged[name]})
+	}
+	var rec recorder
+	if err := app.New().Serve(&rec, req); err != nil {
+		return nil, err
+	}
+	if p.Method == http.MethodHead {
+		rec.body = nil
+	}
+	return &rec.answer, nil
+}
+
+// recorder is the app.Response that keeps the answer.
+type recorder struct{ answer }
+
+func (r *recorder) Start(status int, header []app.Field) error {
+	r.status = status
+	for _, f := range header {
+		if f.Name == "Content-Type" {
+			r.contentType = f.Value
+		}
+	}
+	return nil
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	r.body = append(r.body, p...)
+	return len(p), nil
+}
+
+func (r *recorder) Flush() error { return nil }
