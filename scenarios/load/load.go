@@ -37,6 +37,7 @@ type Hit struct {
 	Bytes     int64         // body bytes received
 	Kind      string        // "" for success, else what went wrong, in a few words: "timeout", "connection refused", "status 503" …
 	Err       string        // the whole error text
+	Reused    bool          // went over a connection that had served an earlier hit
 	Cut       bool          // still in flight when the attack was ended on purpose; neither success nor error
 }
 

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package load
+
+func kinds() map[error]string { return nil }

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package load
+
+// fileLimit is unknown here.
+func fileLimit() (uint64, bool) { return 0, false }
