@@ -7,7 +7,7 @@ import (
 )
 
 // An Event is something a watcher of a run may want to show. Events arrive in
-// order, one at a time, from one goroutine; a watcher that is slow delays the
+// order, one at a time; a watcher that is slow delays the
 // run and must therefore only hand them on.
 type Event interface{ event() }
 
@@ -25,6 +25,7 @@ type PlanStarted struct {
 type Phase string
 
 const (
+	Verifying Phase = "verifying"  // the model must answer the probes like the application
 	Starting  Phase = "starting"   // server processes are coming up
 	Warming   Phase = "warming up" // traffic flows, nothing is counted yet
 	Measuring Phase = "measuring"

@@ -29,6 +29,8 @@ type Result struct {
 	Scenarios   []*Scenario `json:"scenarios"`
 	Models      []ModelInfo `json:"models"`
 	Notes       []string    `json:"notes,omitempty"`
+	// Refused are the models that were not measured, with the reason.
+	Refused map[string]string `json:"refused,omitempty"`
 
 	// Demand is what each scenario's request asks of the application, by
 	// scenario name.

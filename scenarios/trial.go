@@ -34,7 +34,8 @@ type Trial struct {
 	Due       uint64            `json:"due"`       // open: requests due in the window; closed: sent in it
 	Sent      uint64            `json:"sent"`      // of those, sent
 	Unsent    uint64            `json:"unsent"`    // of those, never sent
-	Succeeded uint64            `json:"succeeded"` // successful responses ended within the window: goodput × window
+	Ended     uint64            `json:"ended"`     // responses and errors that came within the window
+	Succeeded uint64            `json:"succeeded"` // of those, successful: goodput × window
 	Measured  uint64            `json:"measured"`  // successful responses in the histograms
 	Failed    uint64            `json:"failed"`    // responses and non-responses counted in Errors
 	Cut       uint64            `json:"cut"`       // still in flight when the closed loop was ended
@@ -43,8 +44,8 @@ type Trial struct {
 	Bytes     int64             `json:"bytes"` // body bytes received
 
 	// Histograms of successful responses, in microseconds.
-	Response  *Histogram `json:"response"`  // due → last byte
-	Service   *Histogram `json:"service"`   // sent → last byte
+	Response  *Histogram `json:"response"`   // due → last byte
+	Service   *Histogram `json:"service"`    // sent → last byte
 	FirstByte *Histogram `json:"first_byte"` // sent → first byte
 	// Lag is by how much each request was sent later than due, in
 	// microseconds; empty for closed loops.
@@ -109,7 +110,7 @@ type ServerCost struct {
 	Files       int           `json:"files"`     // peak
 	Voluntary   uint64        `json:"voluntary"` // context switches
 	Involuntary uint64        `json:"involuntary"`
-	Children    uint64        `json:"children"` // child processes finished
+	Children    uint64        `json:"children"`  // child processes finished
 	ChildCPU    time.Duration `json:"child_cpu"` // their CPU time, by their own rusage
 	Restarts    uint64        `json:"restarts"`
 	Rejected    uint64        `json:"rejected"`
@@ -119,15 +120,16 @@ type ServerCost struct {
 
 // GeneratorCost is what making the load took.
 type GeneratorCost struct {
-	CPU         time.Duration `json:"cpu"` // of the lab's own process in the window
-	Connections uint64        `json:"connections"`
+	CPU         time.Duration `json:"cpu"`         // of the lab's own process in the window
+	Connections uint64        `json:"connections"` // opened in the window
 }
 
 // MachineState is what else went on.
 type MachineState struct {
-	Cores       int     `json:"cores"`       // that the server and the generator could use together
+	Cores       int     `json:"cores"`        // that the server and the generator could use together
 	ServerCores int     `json:"server_cores"` // that the server could use
-	Steal       float64 `json:"steal"`       // share of CPU time the hypervisor took; -1 if unknown
+	Others      float64 `json:"others"`       // share of the cores' time that other programs used; -1 if unknown
+	Steal       float64 `json:"steal"`        // share of CPU time the hypervisor took; -1 if unknown
 	ListenDrops int64   `json:"listen_drops"` // connections dropped by full listen queues; -1 if unknown
 }
 

@@ -1,0 +1,173 @@
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"gatewaylab/scenarios/load"
+	"gatewaylab/servers"
+)
+
+// A Contestant is a configured model under the name that results give it.
+type Contestant struct {
+	Label string
+	*servers.Configured
+}
+
+// Contestants resolves model specs. Specs given twice get labels of their own,
+// so that a model can be set against itself.
+func Contestants(specs []string) ([]*Contestant, error) {
+	all := make([]*Contestant, 0, len(specs))
+	seen := map[string]int{}
+	for _, s := range specs {
+		c, err := servers.Resolve(s)
+		if err != nil {
+			return nil, err
+		}
+		label := c.Spec.String()
+		seen[label]++
+		if n := seen[label]; n > 1 {
+			label = fmt.Sprintf("%s#%d", label, n)
+		}
+		all = append(all, &Contestant{label, c})
+	}
+	return all, nil
+}
+
+// Info is what results say about the contestant.
+func (c *Contestant) Info() ModelInfo {
+	return ModelInfo{
+		Label: c.Label, Name: c.Model.Name, Doc: c.Model.Doc, Options: c.Settings,
+		Slots: c.Slots(), Noun: c.Model.Noun, PerRequest: c.Model.PerRequest,
+	}
+}
+
+// A Cell is one scenario put to one contestant.
+type Cell struct {
+	Scenario   *Scenario
+	Contestant *Contestant
+}
+
+// A Plan is what is to be measured. Build it with NewPlan, then set the rest.
+type Plan struct {
+	Name    string
+	Cells   []Cell
+	Trials  int // of each cell
+	Seed    uint64
+	Pin     bool // server and generator on disjoint cores
+	Quick   bool
+	AA      bool
+	Command []string // how to run it again
+
+	Programs servers.Programs
+	Store    *Store // where results are kept; nil = in memory only
+	Raw      bool   // keep every hit, in vegeta's encoding; needs a Store
+}
+
+// NewPlan crosses scenarios with contestants; where there are none, each
+// scenario brings its own.
+func NewPlan(scs []*Scenario, cs []*Contestant, trials int) (*Plan, error) {
+	if trials < 1 {
+		return nil, fmt.Errorf("expected at least 1 trial, found %d", trials)
+	}
+	p := &Plan{Trials: trials}
+	own := map[string]*Contestant{}
+	for i, s := range scs {
+		if slices.ContainsFunc(scs[:i], func(o *Scenario) bool { return o.Name == s.Name }) {
+			return nil, fmt.Errorf("scenario %s is given twice", s.Name)
+		}
+		mine := cs
+		if len(cs) == 0 {
+			var err error
+			if mine, err = Contestants(s.Models); err != nil {
+				return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+			}
+		}
+		if len(mine) == 0 {
+			return nil, fmt.Errorf("scenario %s names no models; name some on the command line", s.Name)
+		}
+		for _, c := range mine {
+			if own[c.Label] == nil {
+				own[c.Label] = c
+			}
+			p.Cells = append(p.Cells, Cell{s, own[c.Label]})
+		}
+	}
+	if len(p.Cells) == 0 {
+		return nil, errors.New("nothing to measure: no scenario")
+	}
+	return p, nil
+}
+
+// Measuring is how long traffic will flow in all, at least: an open loop may
+// wait for late answers besides.
+func (p *Plan) Measuring() time.Duration {
+	var d time.Duration
+	for _, c := range p.Cells {
+		d += time.Duration(p.Trials) * (c.Scenario.Warmup + c.Scenario.For)
+	}
+	return d
+}
+
+// order lays the trials out as randomised complete blocks: every cell once in
+// each round, the rounds shuffled one by one, so that a slow drift of the
+// machine touches all cells alike. The seed decides the order entirely.
+func (p *Plan) order() []job {
+	rng := rand.New(rand.NewPCG(p.Seed, 0x6c6162))
+	jobs := make([]job, 0, len(p.Cells)*p.Trials)
+	for round := range p.Trials {
+		for _, i := range rng.Perm(len(p.Cells)) {
+			c := p.Cells[i]
+			jobs = append(jobs, job{c, Ref{
+				Scenario: c.Scenario.Name, Model: c.Contestant.Label,
+				Trial: round + 1, Of: p.Trials,
+				Order: len(jobs) + 1, Total: cap(jobs),
+			}})
+		}
+	}
+	return jobs
+}
+
+type job struct {
+	cell Cell
+	Ref
+}
+
+func (p *Plan) scenarios() []*Scenario {
+	var all []*Scenario
+	for _, c := range p.Cells {
+		if !slices.Contains(all, c.Scenario) {
+			all = append(all, c.Scenario)
+		}
+	}
+	return all
+}
+
+func (p *Plan) contestants() []*Contestant {
+	var all []*Contestant
+	for _, c := range p.Cells {
+		if !slices.Contains(all, c.Contestant) {
+			all = append(all, c.Contestant)
+		}
+	}
+	return all
+}
+
+func (p *Plan) models() []ModelInfo {
+	var all []ModelInfo
+	for _, c := range p.contestants() {
+		all = append(all, c.Info())
+	}
+	return all
+}
+
+// Words describes the load in a few words.
+func (s *Scenario) Words() string {
+	if s.Load.Kind == load.Open {
+		return fmt.Sprintf("open loop, %g arrivals/s", s.Load.Rate)
+	}
+	return fmt.Sprintf("closed loop, %d clients", s.Load.Clients)
+}

@@ -1,0 +1,205 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"gatewaylab/servers"
+	"gatewaylab/servers/app"
+	"gatewaylab/servers/process"
+)
+
+// Run carries the plan out. Each trial gets a fresh instance, fresh
+// connections and a fresh attacker. Cancelling ctx stops everything within
+// two seconds; what was finished is kept and returned with State
+// "interrupted". A trial that goes wrong is kept as invalid and the run goes
+// on; the error is for a run that can't start or whose results can't be saved.
+//
+// on is called with every event, one at a time.
+func Run(ctx context.Context, p *Plan, on func(Event)) (*Result, error) {
+	r, err := newRunner(ctx, p, on)
+	if err != nil {
+		return nil, err
+	}
+	defer r.unpin()
+	r.emit(PlanStarted{
+		Name: p.Name, Scenarios: p.scenarios(), Models: r.result.Models,
+		Trials: p.Trials, Total: len(r.jobs), Measuring: p.Measuring(),
+	})
+	before, beforeErr := process.ReadMachine()
+	err = r.run(ctx)
+	if after, afterErr := process.ReadMachine(); beforeErr == nil && afterErr == nil {
+		r.result.Environment.Steal = stealShare(before, after)
+	}
+	r.result.Finished = time.Now().UTC()
+	switch {
+	case err != nil:
+		r.result.State = "failed"
+	case ctx.Err() != nil:
+		r.result.State = "interrupted"
+	default:
+		r.result.State = "complete"
+	}
+	err = errors.Join(err, r.save())
+	r.emit(PlanDone{Interrupted: ctx.Err() != nil})
+	return r.result, err
+}
+
+type runner struct {
+	plan   *Plan
+	jobs   []job
+	left   time.Duration // planned time of what has not begun
+	result *Result
+
+	generator, server []int // cores; nil = all
+
+	mu sync.Mutex // serialises on
+	on func(Event)
+}
+
+// stopping and starting processes, checking for leftovers: what a trial takes
+// beside its traffic. Only the time left shown depends on it.
+const overhead = 60 * time.Millisecond
+
+func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
+	r := &runner{plan: p, jobs: p.order(), on: on}
+	for _, j := range r.jobs {
+		if err := newAttack(j.cell.Scenario, "http://127.0.0.1").Check(); err != nil {
+			return nil, fmt.Errorf("scenario %s: %w", j.Ref.Scenario, err)
+		}
+		r.left += r.planned(j.cell.Scenario)
+	}
+	demand := map[string]app.Demand{}
+	for _, s := range p.scenarios() {
+		demand[s.Name] = app.DemandOf(s.Request.Path)
+	}
+	r.result = &Result{
+		Schema: Schema, Name: p.Name, Started: time.Now().UTC(), State: "running",
+		Command: p.Command, Seed: p.Seed, Trials: p.Trials, Planned: len(r.jobs),
+		Quick: p.Quick, AA: p.AA, Pinned: p.Pin,
+		Environment: Here(ctx), Scenarios: p.scenarios(), Models: p.models(),
+		Demand: demand, Refused: map[string]string{},
+	}
+	maps.Copy(r.result.Environment.Versions, p.Programs.Versions())
+	if err := r.pin(); err != nil {
+		return nil, err
+	}
+	return r, r.save()
+}
+
+func (r *runner) planned(s *Scenario) time.Duration { return s.Warmup + s.For + overhead }
+
+// pin gives the generator one half of the cores and the server the other.
+func (r *runner) pin() error {
+	if !r.plan.Pin {
+		return nil
+	}
+	cores := process.Cores()
+	if len(cores) < 2 {
+		return errors.New("--pin needs at least 2 cores: one for the server, one for the load generator")
+	}
+	half := len(cores) / 2
+	r.generator, r.server = cores[:half], cores[half:]
+	if err := process.OnCores(r.generator); err != nil {
+		return fmt.Errorf("--pin: %w", err)
+	}
+	return nil
+}
+
+func (r *runner) unpin() {
+	if r.generator != nil {
+		_ = process.OnCores(append(r.generator, r.server...)) // they were ours before
+	}
+}
+
+func (r *runner) emit(e Event) {
+	if r.on == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.on(e)
+}
+
+func (r *runner) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.result.Notes = append(r.result.Notes, text)
+	r.emit(Note{At: time.Now(), Text: text})
+}
+
+func (r *runner) save() error {
+	if r.plan.Store == nil {
+		return nil
+	}
+	return r.plan.Store.SaveRun(r.result)
+}
+
+func (r *runner) run(ctx context.Context) error {
+	if err := r.verify(ctx); err != nil {
+		return err
+	}
+	for _, j := range r.jobs {
+		if ctx.Err() != nil {
+			break
+		}
+		r.left -= r.planned(j.cell.Scenario)
+		if _, refused := r.result.Refused[j.Model]; refused {
+			continue
+		}
+		t := r.trial(ctx, j)
+		if ctx.Err() != nil {
+			r.note("interrupted in trial %d of %d, which is left out", j.Order, j.Total)
+			break
+		}
+		r.result.Measured = append(r.result.Measured, t)
+		if r.plan.Store != nil {
+			if err := r.plan.Store.SaveTrial(t); err != nil {
+				return err
+			}
+		}
+		r.emit(TrialDone{Trial: t, Left: r.left})
+	}
+	return nil
+}
+
+// verify starts every contestant once and checks that it does the same work
+// as the application itself. One that differs, or can't be started, is
+// refused and the others go on; with none left there is nothing to measure.
+func (r *runner) verify(ctx context.Context) error {
+	contestants := r.plan.contestants()
+	for _, c := range contestants {
+		r.emit(TrialPhase{Ref: Ref{Model: c.Label, Total: len(r.jobs)}, Phase: Verifying, Left: r.left})
+		err := r.verifyOne(ctx, c)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			r.result.Refused[c.Label] = err.Error()
+			r.note("%s is refused: %v", c.Label, err)
+		}
+	}
+	if len(r.result.Refused) == len(contestants) {
+		return errors.New("no model is left to measure: " + r.result.Notes[len(r.result.Notes)-1])
+	}
+	return nil
+}
+
+func (r *runner) verifyOne(ctx context.Context, c *Contestant) error {
+	inst, err := servers.Start(ctx, c.Configured, servers.Launch{Programs: r.plan.Programs, Cores: r.server})
+	if err != nil {
+		return err
+	}
+	return errors.Join(inst.Verify(ctx), inst.Close(closeGrace(ctx)))
+}
+
+// closeGrace is how long a server may take to stop by itself.
+func closeGrace(ctx context.Context) time.Duration {
+	if ctx.Err() != nil {
+		return 300 * time.Millisecond
+	}
+	return 3 * time.Second
+}

@@ -1,0 +1,216 @@
+package scenarios
+
+import (
+	"context"
+	"time"
+
+	"gatewaylab/scenarios/load"
+	"gatewaylab/servers"
+	"gatewaylab/servers/process"
+)
+
+// A watcher samples the server, the generator and the machine while traffic
+// flows, reads them exactly at both ends of the window, and ends the trial if
+// the server dies.
+type watcher struct {
+	runner    *runner
+	job       job
+	inst      *servers.Instance
+	gauge     *load.Gauge
+	collector *collector
+	began     time.Time
+	cancel    context.CancelFunc
+	died      chan error // buffered
+
+	start, end *reading // at the ends of the window
+	last       reading
+	cost       ServerCost
+	busySum    float64
+	busyN      int
+}
+
+// sampling is how often the picture is taken. Ten times a second costs the
+// generator about one per cent of a core.
+const sampling = 100 * time.Millisecond
+
+// fullEvery is how many samples go to one that also reads what is dear.
+const fullEvery = 5
+
+// A reading is the state of all counters at one moment.
+type reading struct {
+	at        time.Time
+	usage     process.Usage
+	status    process.Status
+	generator time.Duration
+	traffic   load.Reading
+
+	machine      process.Machine
+	machineKnown bool
+}
+
+// read takes a reading; a full one has proportional memory, open files and
+// context switches too, and costs some tenths of a millisecond a process.
+func (w *watcher) read(full bool) reading {
+	now := time.Now()
+	measure := w.inst.Sample
+	if full {
+		measure = w.inst.Usage
+	}
+	usage, uerr := measure()
+	if uerr != nil {
+		usage = w.last.usage // the tree is going away; Done tells
+	}
+	if !full {
+		known := w.last.usage
+		usage.Memory, usage.MemoryKind, usage.Files = known.Memory, known.MemoryKind, known.Files
+		usage.Voluntary, usage.Involuntary = known.Voluntary, known.Involuntary
+	}
+	machine, err := process.ReadMachine()
+	return reading{
+		at: now, usage: usage, status: w.inst.Status(), generator: process.SelfCPU(),
+		traffic: w.gauge.Read(), machine: machine, machineKnown: err == nil,
+	}
+}
+
+func (w *watcher) watch(stop <-chan struct{}) {
+	s := w.job.cell.Scenario
+	from, to := w.began.Add(s.Warmup), w.began.Add(s.Warmup+s.For)
+	w.last = w.read(true)
+	w.runner.phase(w.job.Ref, Warming)
+	next, ticks := w.began, 0
+	for {
+		next = next.Add(sampling)
+		due, at := &w.start, from
+		if w.start != nil {
+			due, at = &w.end, to
+		}
+		edge := *due == nil && !at.After(next)
+		if edge {
+			next = at
+		}
+		timer := time.NewTimer(time.Until(next))
+		select {
+		case <-stop:
+			timer.Stop()
+			return
+		case <-w.inst.Done():
+			timer.Stop()
+			w.died <- w.inst.Err()
+			w.cancel()
+			<-stop
+			return
+		case <-timer.C:
+		}
+		ticks++
+		r := w.read(edge || ticks%fullEvery == 0)
+		if edge {
+			*due = &r
+			if at == from {
+				w.runner.phase(w.job.Ref, Measuring)
+			} else {
+				w.runner.phase(w.job.Ref, Draining)
+			}
+		}
+		w.sample(r)
+	}
+}
+
+// sample books a reading and shows it.
+func (w *watcher) sample(r reading) {
+	elapsed := r.at.Sub(w.last.at)
+	if elapsed < time.Millisecond {
+		return // an edge of the window just before or after a tick
+	}
+	queued := r.status.Queued
+	if n, ok := process.ListenQueue(port(w.inst)); ok {
+		queued += n
+	} else if r.status.Workers == 0 {
+		queued = -1
+	}
+	seen := Interval{
+		InFlight: r.traffic.InFlight, Busy: r.status.Busy(), Queued: queued,
+		CPU:    (r.usage.CPU - w.last.usage.CPU).Seconds() / elapsed.Seconds(),
+		Memory: r.usage.Memory,
+	}
+	phase := Warming
+	if w.start != nil && w.end == nil {
+		phase = Measuring
+		w.peaks(r)
+	} else if w.end != nil {
+		phase = Draining
+	}
+	shown := w.collector.latest(r.at.Sub(w.began), seen)
+	w.runner.emit(Sample{
+		Ref: w.job.Ref, Phase: phase, Interval: shown, Left: w.runner.left + w.left(r.at),
+		Status: r.status, Usage: r.usage,
+		GeneratorCPU: (r.generator - w.last.generator).Seconds() / elapsed.Seconds(),
+	})
+	w.last = r
+}
+
+func (w *watcher) left(at time.Time) time.Duration {
+	return max(0, w.runner.planned(w.job.cell.Scenario)-at.Sub(w.began))
+}
+
+func (w *watcher) peaks(r reading) {
+	c := &w.cost
+	c.PeakMemory = max(c.PeakMemory, r.usage.Memory)
+	c.MemoryKind = r.usage.MemoryKind
+	c.Processes = max(c.Processes, r.usage.Processes)
+	c.Threads = max(c.Threads, r.usage.Threads)
+	c.Files = max(c.Files, r.usage.Files)
+	w.busySum += float64(r.status.Busy())
+	w.busyN++
+}
+
+// finish writes what was observed into the trial.
+func (w *watcher) finish(t *Trial) {
+	if w.start == nil {
+		return // cut off before the window began
+	}
+	if w.end == nil {
+		r := w.read(true)
+		w.end = &r
+	}
+	a, b := w.start, w.end
+	if w.busyN == 0 {
+		w.peaks(*b)
+	}
+	c := w.cost
+	c.CPU = b.usage.CPU - a.usage.CPU
+	c.Voluntary = b.usage.Voluntary - min(a.usage.Voluntary, b.usage.Voluntary)
+	c.Involuntary = b.usage.Involuntary - min(a.usage.Involuntary, b.usage.Involuntary)
+	c.Children = b.status.Children - a.status.Children
+	c.ChildCPU = b.status.ChildCPU - a.status.ChildCPU
+	c.Restarts = b.status.Restarts - a.status.Restarts
+	c.Rejected = b.status.Rejected - a.status.Rejected
+	c.MeanBusy = w.busySum / float64(w.busyN)
+	t.Server = c
+	t.Generator.CPU = b.generator - a.generator
+	t.Generator.Connections = b.traffic.Connections - a.traffic.Connections
+	t.MeanInFlight = b.traffic.MeanInFlight(a.traffic)
+	t.Machine = MachineState{
+		Cores: len(process.Cores()), ServerCores: len(process.Cores()), Steal: -1, Others: -1, ListenDrops: -1,
+	}
+	if r := w.runner; r.generator != nil {
+		t.Machine.Cores = len(r.generator) + len(r.server)
+		t.Machine.ServerCores = len(r.server)
+	}
+	if a.machineKnown && b.machineKnown {
+		t.Machine.Steal = stealShare(a.machine, b.machine)
+		ours := t.Server.CPU + t.Generator.CPU
+		if all := b.machine.Total - a.machine.Total; all > 0 {
+			t.Machine.Others = max(0, float64(b.machine.Busy-a.machine.Busy-ours)/float64(all))
+		}
+		t.Machine.ListenDrops = int64(b.machine.ListenOverflows - a.machine.ListenOverflows)
+	}
+}
+
+// stealShare is the part of all CPU time between two readings that the
+// hypervisor gave to somebody else; -1 if there was none to share.
+func stealShare(a, b process.Machine) float64 {
+	if b.Total <= a.Total {
+		return -1
+	}
+	return float64(b.Steal-a.Steal) / float64(b.Total-a.Total)
+}
