@@ -1,9 +1,7 @@
-// Package reports turns trials into statements. Analyse does it once; every
-// renderer (text, Markdown, CSV, JSON, plots, pages) shows the same Report and
-// computes nothing of its own, so that two outputs of one run never disagree.
 package reports
 
 import (
+	"encoding/json"
 	"io"
 	"time"
 
@@ -20,7 +18,9 @@ type Report struct {
 	Started     time.Time             `json:"started"`
 	State       string                `json:"state"`
 	Seed        uint64                `json:"seed"`
-	Trials      int                   `json:"trials"` // planned for each cell
+	Trials      int                   `json:"trials"`   // planned for each cell
+	Planned     int                   `json:"planned"`  // trials in all
+	Finished    int                   `json:"finished"` // of those, valid or not
 	Quick       bool                  `json:"quick"`
 	AA          bool                  `json:"aa"`
 	Pinned      bool                  `json:"pinned"`
@@ -34,10 +34,11 @@ type Report struct {
 	// Footnotes hold each distinct warning once; cells refer to them by
 	// 1-based number.
 	Footnotes []string `json:"footnotes"`
-	// Notes are about the run as a whole.
+	// Notes are about the run as a whole: first what lowers the certainty of
+	// everything in it (interrupted, quick, A/A), then what happened on the way.
 	Notes []string `json:"notes"`
 	// NoiseFloor is set for an A/A run.
-	NoiseFloor []NoiseFloor `json:"noiseFloor,omitempty"`
+	NoiseFloor []NoiseFloor `json:"noise_floor,omitempty"`
 }
 
 // A Cell is one model under one scenario.
@@ -51,62 +52,105 @@ type Cell struct {
 
 	Goodput   Estimate `json:"goodput"`   // successful responses per second
 	Attempted Estimate `json:"attempted"` // sent per second
-	Offered   Estimate `json:"offered"`   // due per second
-	// Response and Service map "p50", "p90" … to estimates in milliseconds. A
-	// quantile that the sample can't support is absent.
+	Offered   Estimate `json:"offered"`   // due per second; in a closed loop the same as Attempted
+	// Response (due → last byte), Service (sent → last byte), FirstByte (sent →
+	// first byte) and Lag (due → sent) map "p50", "p90", "p99" and "p99.9" to
+	// estimates in milliseconds. A quantile that the sample can't support is
+	// absent. Lag is empty for closed loops, where a request is due when it is
+	// sent and Response and Service are the same.
 	Response  map[string]Estimate `json:"response"`
 	Service   map[string]Estimate `json:"service"`
 	FirstByte map[string]Estimate `json:"first_byte"`
-	Lag       map[string]Estimate `json:"lag"` // open loops only
+	Lag       map[string]Estimate `json:"lag"`
 
 	Errors map[string]uint64 `json:"errors"` // by kind, summed over valid trials
-	Failed uint64            `json:"failed"`
-	Unsent uint64            `json:"unsent"`
+	Failed uint64            `json:"failed"` // sum of Errors
+	Unsent uint64            `json:"unsent"` // due and never sent, summed over valid trials
 
-	CPUPerRequest         Estimate `json:"cpu_per_request"` // ms of the whole process tree
-	Memory                Estimate `json:"memory"`          // peak, MiB
-	MemoryKind            string   `json:"memory_kind"`
-	Processes             Estimate `json:"processes"` // peak
-	Threads               Estimate `json:"threads"`   // peak
-	Files                 Estimate `json:"files"`     // peak
+	// CPUPerRequest is the CPU time (user + system) of the server's whole
+	// process tree in the window over the successful responses that ended in
+	// it, in ms: what failures cost is borne by the successes, so that
+	// cores / CPUPerRequest bounds goodput, and failing never looks cheap.
+	CPUPerRequest Estimate `json:"cpu_per_request"`
+	Memory        Estimate `json:"memory"`      // peak, MiB
+	MemoryKind    string   `json:"memory_kind"` // "pss" or "rss"; see process.Usage
+	Processes     Estimate `json:"processes"`   // peak
+	Threads       Estimate `json:"threads"`     // peak
+	Files         Estimate `json:"files"`       // peak
+	// SwitchesPerRequest is context switches per successful response. Unknown
+	// for a model that starts a process for each request: what short-lived
+	// processes switched is not counted by the system for their parent.
 	SwitchesPerRequest    Estimate `json:"switches_per_request"`
-	ConnectionsPerRequest Estimate `json:"connections_per_request"`
-	GeneratorCPU          Estimate `json:"generator_cpu"` // cores
-	ServerCPU             Estimate `json:"server_cpu"`    // cores
+	ConnectionsPerRequest Estimate `json:"connections_per_request"` // opened, per request sent
+	GeneratorCPU          Estimate `json:"generator_cpu"`           // cores
+	ServerCPU             Estimate `json:"server_cpu"`              // cores
 
-	// Rank is 1 for the highest goodput of the scenario. Tied lists the models
-	// this one can't be told apart from in goodput.
+	// Rank is 1 for the highest median goodput of the scenario, 2 for the next;
+	// 0 where nothing was measured. It is an order, not a verdict: Tied lists
+	// the models that this one can't be told apart from in goodput.
 	Rank int      `json:"rank"`
-	Tied []string `json:"tied,omitempty"`
-	// Ratio is this model's goodput over that of the scenario's first model;
-	// "~" in the table where Compared is false.
-	Ratio    float64 `json:"ratio"`
-	P        float64 `json:"p"`        // of the Mann–Whitney U test behind it
-	Compared bool    `json:"compared"` // the two could be told apart
+	Tied []string `json:"tied"`
+	// Ratio is this model's goodput over that of the scenario's fastest, the
+	// model of rank 1: at most 1, and 1 for that model itself.
+	Ratio float64 `json:"ratio"`
+	// Compared says that Ratio is more than noise: the model can be told apart
+	// from the fastest, and the fastest from every other. Where it is false,
+	// tables show "~".
+	Compared bool `json:"compared"`
+	// P is the p-value of the Mann–Whitney U test behind Compared; for the
+	// fastest, the largest against any other. 1 where nothing was tested.
+	P float64 `json:"p"`
 
 	Explanation string   `json:"explanation"`
-	Warnings    []string `json:"warnings"`
+	Warnings    []string `json:"warnings"`  // in full
 	Notes       []int    `json:"footnotes"` // numbers into Report.Footnotes
-	Invalid     []string `json:"invalid"`   // reasons of invalid trials, "trial 3: …"
+	Invalid     []string `json:"invalid"`   // reasons of invalid trials: "trial 3: …", "trials 1, 4: …"
 
-	// Curve is the distribution of response times over all valid trials, for
-	// the percentile plot; Series the trials' slices, merged by time.
+	// Curve is the distribution of response times over all valid trials
+	// together, as far into the tail as they support; Series the trials'
+	// slices, merged by time.
 	Curve  []Point  `json:"curve"`
 	Series []Slice  `json:"series"`
 	Each   []PerRun `json:"each"` // every trial's own figures, invalid ones too
 }
 
-// An Estimate is a median over trials with its confidence interval.
+// An Estimate is a median over trials with its interval. With fewer than six
+// trials Low and High are the lowest and highest trial, and Confidence is
+// below 0.95.
 type Estimate struct {
 	Median float64 `json:"median"`
 	Low    float64 `json:"low"`
 	High   float64 `json:"high"`
-	N      int     `json:"n"` // trials
+	N      int     `json:"n"` // trials behind it; 0 = not known
 	Unit   string  `json:"unit"`
+	// Confidence is the probability that an interval made this way holds the
+	// true median, at least 0.95 from six trials on.
+	Confidence float64 `json:"confidence"`
 }
 
 // Known says whether there is anything to show.
 func (e Estimate) Known() bool { return e.N > 0 }
+
+// Spread is the longer arm of the interval as a share of the median: the "2%"
+// in "51.2 ±2%". It is 0 where the median is.
+func (e Estimate) Spread() float64 {
+	if e.Median == 0 {
+		return 0
+	}
+	return max(e.High-e.Median, e.Median-e.Low) / e.Median
+}
+
+// MarshalJSON writes null for the figures of an estimate that is not known: a
+// 0 would be read as a measurement.
+func (e Estimate) MarshalJSON() ([]byte, error) {
+	if e.Known() {
+		type plain Estimate
+		return json.Marshal(plain(e))
+	}
+	return json.Marshal(map[string]any{
+		"median": nil, "low": nil, "high": nil, "n": 0, "unit": e.Unit, "confidence": nil,
+	})
+}
 
 // Point is one point of a percentile curve.
 type Point struct {
@@ -116,16 +160,16 @@ type Point struct {
 
 // Slice is one moment of a trial, as the median over trials.
 type Slice struct {
-	Seconds  float64 `json:"t"`           // from the start of the window; negative in warm-up
-	Goodput  float64 `json:"goodput"`     // responses/s
-	P50      float64 `json:"p50"`         // ms; 0 where nothing ended
-	P50Low   float64 `json:"p50_low"`     // lowest and highest trial
-	P50High  float64 `json:"p50_high"`    //
-	P99      float64 `json:"p99"`         // ms
-	InFlight float64 `json:"in_flight"`   //
-	CPU      float64 `json:"cpu"`         // cores
-	Memory   float64 `json:"memory"`      // MiB
-	N        int     `json:"n,omitempty"` // trials behind it
+	Seconds  float64 `json:"t"`         // from the start of the window; negative in warm-up
+	Goodput  float64 `json:"goodput"`   // responses/s
+	P50      float64 `json:"p50"`       // ms; 0 where nothing ended
+	P50Low   float64 `json:"p50_low"`   // lowest and highest trial
+	P50High  float64 `json:"p50_high"`  //
+	P99      float64 `json:"p99"`       // ms
+	InFlight float64 `json:"in_flight"` //
+	CPU      float64 `json:"cpu"`       // cores
+	Memory   float64 `json:"memory"`    // MiB
+	N        int     `json:"n"`         // trials behind it
 }
 
 // PerRun is one trial's own figures.
@@ -138,13 +182,14 @@ type PerRun struct {
 	P99     float64 `json:"p99"` // ms; 0 where the trial can't support it
 }
 
-// NoiseFloor is how far a model was from itself.
+// NoiseFloor is how far a model was from itself in an A/A run.
 type NoiseFloor struct {
 	Scenario string  `json:"scenario"`
-	Quantity string  `json:"quantity"` // "goodput", "response p50", "response p99"
-	Percent  float64 `json:"percent"`  // |a−b| / a
-	Told     bool    `json:"told"`     // the test called it a difference: a false alarm
-	P        float64 `json:"p"`
+	Quantity string  `json:"quantity"` // "goodput", "response p50", "response p99", "CPU per request"
+	Percent  float64 `json:"percent"`  // 100 |a−b| / a
+	Told     bool    `json:"told"`     // the rule called it a difference: a false alarm
+	P        float64 `json:"p"`        // of the Mann–Whitney U test
+	Text     string  `json:"text"`     // the same in a sentence
 }
 
 // A Renderer writes a report in one format.

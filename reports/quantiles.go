@@ -1,0 +1,99 @@
+package reports
+
+import (
+	"math"
+	"time"
+
+	"gatewaylab/scenarios"
+)
+
+// A quantile is printed when every valid trial has at least each samples,
+// 1/(1−q), so that one of them lies beyond it, and all trials together have
+// at least total, 5/(1−q).
+type quantile struct {
+	name  string
+	q     float64
+	each  int64
+	total int64
+}
+
+func quantiles() []quantile {
+	return []quantile{
+		{"p50", 0.5, 2, 10},
+		{"p90", 0.9, 10, 50},
+		{"p99", 0.99, 100, 500},
+		{"p99.9", 0.999, 1000, 5000},
+	}
+}
+
+// A timing picks one of a trial's histograms.
+type timing func(*scenarios.Trial) *scenarios.Histogram
+
+func response(t *scenarios.Trial) *scenarios.Histogram  { return t.Response }
+func service(t *scenarios.Trial) *scenarios.Histogram   { return t.Service }
+func firstByte(t *scenarios.Trial) *scenarios.Histogram { return t.FirstByte }
+func lag(t *scenarios.Trial) *scenarios.Histogram       { return t.Lag }
+
+func (pick timing) count(t *scenarios.Trial) int64 {
+	if h := pick(t); h != nil && h.Histogram != nil {
+		return h.TotalCount()
+	}
+	return 0
+}
+
+func (pick timing) supports(q quantile, trials []*scenarios.Trial) bool {
+	var total int64
+	for _, t := range trials {
+		n := pick.count(t)
+		if n < q.each {
+			return false
+		}
+		total += n
+	}
+	return total >= q.total
+}
+
+// at is the measure of one quantile, in milliseconds.
+func (pick timing) at(q quantile) measure {
+	return func(t *scenarios.Trial) (float64, bool) {
+		if pick.count(t) < q.each {
+			return 0, false
+		}
+		return millis(pick(t).Quantile(q.q)), true
+	}
+}
+
+// summary estimates the quantiles that the trials support.
+func (pick timing) summary(trials []*scenarios.Trial) map[string]Estimate {
+	m := map[string]Estimate{}
+	for _, q := range quantiles() {
+		if pick.supports(q, trials) {
+			m[q.name] = pick.at(q).over(trials, "ms")
+		}
+	}
+	return m
+}
+
+// curve is the distribution over all trials together, at quantiles evenly
+// spaced in log 1/(1−q), twenty to a decade, up to the last with five samples
+// beyond it.
+func (pick timing) curve(trials []*scenarios.Trial) []Point {
+	all := scenarios.NewHistogram()
+	for _, t := range trials {
+		if pick.count(t) > 0 {
+			all.Merge(pick(t).Histogram)
+		}
+	}
+	points := []Point{}
+	last := float64(all.TotalCount()) / 5
+	for i := 0; ; i++ {
+		beyond := math.Pow(10, float64(i)/20) // 1/(1−q)
+		if beyond > last {
+			return points
+		}
+		q := 1 - 1/beyond
+		points = append(points, Point{Quantile: q, Millis: millis(all.Quantile(q))})
+	}
+}
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
