@@ -1,0 +1,103 @@
+package dashboard
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"gatewaylab/scenarios"
+)
+
+// trialFigures is what the dashboard keeps of a trial: figures, no histograms.
+type trialFigures struct {
+	scenarios.Ref
+	goodput   float64 // responses/s
+	responses int64   // behind the quantiles
+	p50, p99  float64 // response time, ms; NaN where the sample can't say
+	failed    uint64
+	invalid   []string
+	left      time.Duration
+}
+
+// finish reads a trial's figures.
+func finish(d scenarios.TrialDone) trialFigures {
+	f := trialFigures{left: d.Left, p50: math.NaN(), p99: math.NaN()}
+	t := d.Trial
+	if t == nil {
+		return f
+	}
+	f.Ref, f.failed, f.invalid = t.Ref, t.Failed, t.Invalid
+	if t.Window > 0 {
+		f.goodput = t.Goodput()
+	}
+	if t.Response != nil && t.Response.Histogram != nil {
+		f.responses = t.Response.TotalCount()
+		if f.responses >= eachP50 {
+			f.p50 = millis(t.Response.Quantile(0.50))
+		}
+		if f.responses >= eachP99 {
+			f.p99 = millis(t.Response.Quantile(0.99))
+		}
+	}
+	return f
+}
+
+// A quantile q is shown when every valid trial has 1/(1−q) responses or more,
+// and all of them together have five times that: the report's own rule.
+const (
+	eachP50 = 2
+	eachP99 = 100
+	enough  = 5
+)
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// A summary is what all finished trials of a cell say together.
+type summary struct {
+	valid, invalid    int
+	failed            uint64
+	goodput, p50, p99 float64 // medians over valid trials; NaN = none can say
+}
+
+func (c *cell) summary() summary {
+	s := summary{}
+	var goodput, p50, p99 []float64
+	var responses int64
+	for _, t := range c.trials {
+		switch {
+		case t.done == nil:
+		case len(t.done.invalid) > 0:
+			s.invalid++
+		default:
+			s.valid++
+			s.failed += t.done.failed
+			responses += t.done.responses
+			goodput = append(goodput, t.done.goodput)
+			p50 = append(p50, t.done.p50)
+			p99 = append(p99, t.done.p99)
+		}
+	}
+	s.goodput = median(goodput)
+	s.p50 = supported(p50, responses >= enough*eachP50)
+	s.p99 = supported(p99, responses >= enough*eachP99)
+	return s
+}
+
+// supported is the median of a quantile that every trial supports.
+func supported(v []float64, enough bool) float64 {
+	if !enough || slices.ContainsFunc(v, math.IsNaN) {
+		return math.NaN()
+	}
+	return median(v)
+}
+
+// median of the numbers among v, which it changes; NaN if there are none.
+func median(v []float64) float64 {
+	v = slices.DeleteFunc(v, math.IsNaN)
+	n := len(v)
+	if n == 0 {
+		return math.NaN()
+	}
+	slices.Sort(v)
+	return (v[(n-1)/2] + v[n/2]) / 2
+}
