@@ -1,0 +1,293 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/load"
+	"gatewaylab/servers"
+)
+
+// compareFlags are lab compare's flags as given; zero values mean that the
+// scenario decides.
+type compareFlags struct {
+	scenarios   []string
+	trials      int
+	window      time.Duration
+	warmup      time.Duration
+	timeout     time.Duration
+	rate        string
+	concurrency int
+	seed        uint64
+	pin         bool
+	out         string
+	name        string
+	dash        string
+	quick       bool
+	raw         bool
+	aa          bool
+	render      renderFlags
+}
+
+// usualTrials is the least that gives a median a 95 % interval; quickTrials
+// gives none and says so.
+const (
+	usualTrials = 6
+	quickTrials = 2
+)
+
+// usualScenarios are what lab compare runs when none is named.
+var usualScenarios = [...]string{"hello", "wait", "cpu"}
+
+func newCompare(s streams) *cobra.Command {
+	var f compareFlags
+	cmd := &cobra.Command{
+		Use:   "compare [MODEL…]",
+		Short: "Models side by side under the same load: table, plots, live dashboard",
+		Long: `Starts each model, checks that all do the same work, and measures them in
+interleaved trials. A MODEL is NAME or NAME:key=value,…; see lab list models.
+Without any, each scenario's own models run: cgi, prefork and async.`,
+		Example: `  lab compare
+  lab compare --quick
+  lab compare prefork:workers=2 prefork:workers=8 --scenario wait
+  lab compare async --scenario hello --rate 2000/s --for 5s --warmup 1s
+  lab compare async --aa --scenario hello       the noise floor of this machine
+  lab compare --format json > results.json`,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: modelArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			plan, err := f.plan(c, args)
+			if err != nil {
+				return misuse(c, err)
+			}
+			return compare(c.Context(), s, plan, &f)
+		},
+	}
+	f.register(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("scenario", completeScenarios) // the flag exists
+	return cmd
+}
+
+func (f *compareFlags) register(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&f.scenarios, "scenario", nil, "scenario by `NAME|FILE.yaml`; repeatable (default hello, wait, cpu)")
+	fs.IntVar(&f.trials, "trials", usualTrials, "trials of each model under each scenario; fewer than 6 give no 95 % interval")
+	fs.DurationVar(&f.window, "for", 0, "measuring window of a trial (default: the scenario's)")
+	fs.DurationVar(&f.warmup, "warmup", 0, "traffic before the window, discarded (default: the scenario's)")
+	fs.DurationVar(&f.timeout, "timeout", 0, "how long a client waits for an answer (default: the scenario's)")
+	fs.StringVar(&f.rate, "rate", "", "open loop at this arrival `RATE`, such as 200/s, in place of the scenario's load")
+	fs.IntVar(&f.concurrency, "concurrency", 0, "closed loop with this many clients, in place of the scenario's load")
+	fs.Uint64Var(&f.seed, "seed", 0, "seed of the trials' order (default: drawn, and recorded)")
+	fs.BoolVar(&f.pin, "pin", false, "server and load generator on disjoint halves of the cores (Linux)")
+	fs.StringVar(&f.out, "out", "", "results `FOLDER`, new or empty (default lab-results/TIME-NAME)")
+	fs.StringVar(&f.name, "name", "", "name of the run in the default results folder")
+	fs.StringVar(&f.dash, "dash", "auto", "live dashboard on the terminal: on, off, or auto")
+	fs.BoolVar(&f.quick, "quick", false, "2 trials each, in under 20 s: no 95 % intervals, so no winner is called")
+	fs.BoolVar(&f.raw, "raw", false, "keep every hit in vegeta's encoding, for vegeta report and vegeta plot")
+	fs.BoolVar(&f.aa, "aa", false, "run one model against itself: the noise floor")
+	f.render.register(fs)
+}
+
+func completeScenarios(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	all, err := scenarios.Library()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []cobra.Completion
+	for _, sc := range all {
+		names = append(names, cobra.CompletionWithDesc(sc.Name, sc.Title))
+	}
+	return names, cobra.ShellCompDirectiveDefault
+}
+
+// plan turns flags and arguments into a plan; all its errors are the caller's
+// mistakes.
+func (f *compareFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan, error) {
+	if err := f.check(c, specs); err != nil {
+		return nil, err
+	}
+	if f.aa {
+		specs = []string{specs[0], specs[0]}
+	}
+	models, err := scenarios.Contestants(specs)
+	if err != nil {
+		return nil, err
+	}
+	names := f.scenarios
+	if len(names) == 0 {
+		names = usualScenarios[:]
+	}
+	var scs []*scenarios.Scenario
+	for _, n := range names {
+		sc, err := scenarios.Find(n)
+		if err != nil {
+			return nil, err
+		}
+		if err := f.override(c, sc); err != nil {
+			return nil, err
+		}
+		scs = append(scs, sc)
+	}
+	trials := f.trials
+	if f.quick && !c.Flags().Changed("trials") {
+		trials = quickTrials
+	}
+	p, err := scenarios.NewPlan(scs, models, trials)
+	if err != nil {
+		return nil, err
+	}
+	p.Name = f.runName(names)
+	p.Seed, p.Pin, p.Quick, p.AA, p.Raw = f.seed, f.pin, f.quick, f.aa, f.raw
+	if !c.Flags().Changed("seed") {
+		p.Seed = uint64(rand.Uint32()) // short enough to type again
+	}
+	p.Command = command(c, specs, p.Seed)
+	return p, nil
+}
+
+func (f *compareFlags) check(c *cobra.Command, specs []string) error {
+	changed := c.Flags().Changed
+	switch {
+	case f.aa && len(specs) != 1:
+		return fmt.Errorf("--aa runs one model against itself: name one model, found %d", len(specs))
+	case f.trials < 1:
+		return fmt.Errorf("--trials %d: expected 1 or more", f.trials)
+	case changed("for") && f.window < scenarios.MinWindow:
+		return fmt.Errorf("--for %s: expected %s or more", f.window, scenarios.MinWindow)
+	case f.warmup < 0:
+		return fmt.Errorf("--warmup %s: expected 0 or more", f.warmup)
+	case changed("timeout") && f.timeout < time.Millisecond:
+		return fmt.Errorf("--timeout %s: expected 1ms or more", f.timeout)
+	case changed("concurrency") && (f.concurrency < 1 || f.concurrency > scenarios.MaxClients):
+		return fmt.Errorf("--concurrency %d: expected 1 to %d", f.concurrency, scenarios.MaxClients)
+	case changed("rate") && changed("concurrency"):
+		return errors.New("--rate makes an open loop and --concurrency a closed one: give one of them")
+	}
+	return errors.Join(oneOf("dash", f.dash, "on", "off", "auto"), f.render.check())
+}
+
+// override puts the flags in place of what the scenario says.
+func (f *compareFlags) override(c *cobra.Command, sc *scenarios.Scenario) error {
+	changed := c.Flags().Changed
+	if changed("rate") {
+		rate, err := scenarios.ParseRate(f.rate)
+		if err != nil {
+			return fmt.Errorf("--rate: %w", err)
+		}
+		sc.Load = load.Load{Kind: load.Open, Rate: rate}
+		sc.Text.Load = fmt.Sprintf("Requests arrive %g times a second, whether or not earlier ones were answered.", rate)
+	}
+	if changed("concurrency") {
+		sc.Load = load.Load{Kind: load.Closed, Clients: f.concurrency}
+		sc.Text.Load = fmt.Sprintf("%d clients, each sends its next request as soon as its last was answered.", f.concurrency)
+	}
+	if changed("for") {
+		sc.For = f.window
+	}
+	if changed("warmup") {
+		sc.Warmup = f.warmup
+	}
+	if changed("timeout") {
+		sc.Timeout = f.timeout
+	}
+	return nil
+}
+
+func (f *compareFlags) runName(names []string) string {
+	switch {
+	case f.name != "":
+		return f.name
+	case f.aa:
+		return "aa"
+	case len(names) == 1:
+		return strings.TrimSuffix(filepath.Base(names[0]), filepath.Ext(names[0]))
+	case f.quick:
+		return "quick"
+	}
+	return "compare"
+}
+
+// command is how to run the same plan again: the flags that were given, the
+// seed, and not where the results went.
+func command(c *cobra.Command, specs []string, seed uint64) []string {
+	words := []string{"lab", "compare"}
+	if c.Flags().Changed("aa") {
+		specs = specs[:1]
+	}
+	words = append(words, specs...)
+	c.Flags().Visit(func(fl *pflag.Flag) {
+		switch fl.Name {
+		case "out", "seed", "dash", "format", "plots", "dpi", "theme":
+			return
+		case "scenario":
+			for _, v := range fl.Value.(pflag.SliceValue).GetSlice() {
+				words = append(words, "--scenario", v)
+			}
+		default:
+			if fl.Value.Type() == "bool" {
+				words = append(words, "--"+fl.Name)
+				return
+			}
+			words = append(words, "--"+fl.Name, fl.Value.String())
+		}
+	})
+	return append(words, "--seed", fmt.Sprint(seed))
+}
+
+// compare runs the plan and shows what came of it.
+func compare(ctx context.Context, s streams, plan *scenarios.Plan, f *compareFlags) error {
+	var err error
+	if plan.Programs, err = servers.FindPrograms(ctx, s.err); err != nil {
+		return err
+	}
+	if plan.Store, err = scenarios.Create(f.folder(plan.Name)); err != nil {
+		return err
+	}
+	result, err := watched(ctx, s, plan, f.dash)
+	if err != nil {
+		return fmt.Errorf("%w\nwhat was finished is in %s", err, plan.Store.Dir)
+	}
+	interrupted := result.State == "interrupted"
+	if len(result.Measured) > 0 {
+		if interrupted {
+			f.render.plots = "none" // they take seconds; lab report draws them
+		}
+		if err := f.render.show(s, plan.Store.Dir); err != nil {
+			return err
+		}
+	}
+	switch {
+	case interrupted:
+		return fmt.Errorf("%w: %d of %d trials were finished and are in %s; lab report %[4]s draws their plots",
+			errInterrupted, len(result.Measured), result.Planned, plan.Store.Dir)
+	case len(result.Refused) > 0:
+		return fmt.Errorf("%d of %d models were refused: %s", len(result.Refused), len(result.Models), strings.Join(result.Notes, "; "))
+	}
+	fmt.Fprintln(s.err, "results in", plan.Store.Dir)
+	return nil
+}
+
+func (f *compareFlags) folder(name string) string {
+	if f.out != "" {
+		return f.out
+	}
+	return filepath.Join("lab-results", time.Now().UTC().Format("20060102T150405Z")+"-"+name)
+}
+
+// terminal returns the file behind w if a person is looking at it.
+func terminal(w any) (*os.File, bool) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return nil, false
+	}
+	return f, isTerminal(f)
+}

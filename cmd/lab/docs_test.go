@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// docCommands lists the lines of a document's sh blocks, without comments.
+func docCommands(t *testing.T, name string) (lines []string) {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := false
+	for _, line := range strings.Split(string(b), "\n") {
+		switch {
+		case strings.HasPrefix(line, "```"):
+			inside = !inside && line == "```sh"
+		case inside:
+			if line, _, _ = strings.Cut(line, " #"); strings.TrimSpace(line) != "" {
+				lines = append(lines, strings.TrimSpace(line))
+			}
+		}
+	}
+	return lines
+}
+
+// Every command of the README is run: lab's here, shortened to what a test
+// can wait for; the others must be among those that CI runs as they stand.
+func TestReadmeCommands(t *testing.T) {
+	elsewhere := map[string]bool{
+		"go run ./cmd/lab compare":            true, // .ci/run, in a fresh copy
+		"go test ./...":                       true, // .ci/run, in a fresh copy
+		"bash .ci/run":                        true,
+		"go build -o bin ./cmd/...":           true, // .ci/run builds the same for three systems
+		"docker compose run --rm lab compare": true, // needs an engine; .ci/run checks the configuration
+		"go -C notebooks test ./...":          true, // .ci/run
+	}
+	saved := filepath.Join(t.TempDir(), "saved")
+	if code, _, stderr := invoke(t, "compare async --scenario hello --trials 1 --for 60ms --warmup 0s --dash off --plots none --out "+saved); code != 0 {
+		t.Fatalf("exit status %d:\n%s", code, stderr)
+	}
+	lines := docCommands(t, "../../README.md")
+	if len(lines) < 2 || lines[0] != "go run ./cmd/lab compare" || lines[1] != "go test ./..." {
+		t.Errorf("the README begins with %q; want the two commands that do everything", lines[:min(2, len(lines))])
+	}
+	ran := 0
+	for _, line := range lines {
+		args, ours := strings.CutPrefix(line, "lab ")
+		if !ours {
+			if !elsewhere[line] {
+				t.Errorf("%q is run by no test", line)
+			}
+			continue
+		}
+		ran++
+		t.Run(line, func(t *testing.T) {
+			switch sub, _, _ := strings.Cut(args, " "); sub {
+			case "compare":
+				args += " --trials 1 --for 60ms --warmup 0s --dash off --out " + filepath.Join(t.TempDir(), "out")
+			case "report":
+				args = strings.ReplaceAll(args, "DIR", saved)
+			case "serve":
+				return // waits for Ctrl-C: TestServe
+			}
+			if code, _, stderr := invoke(t, args); code != 0 {
+				t.Errorf("lab %s\nexit status %d:\n%s", args, code, stderr)
+			}
+		})
+	}
+	if ran < 5 {
+		t.Errorf("found %d lab commands in the README", ran)
+	}
+}
+
+func invoke(t *testing.T, args string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, diag bytes.Buffer
+	code = run(t.Context(), strings.Fields(args), streams{strings.NewReader(""), &out, &diag})
+	return code, out.String(), diag.String()
+}

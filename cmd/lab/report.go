@@ -1,0 +1,184 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"gatewaylab/reports"
+	"gatewaylab/reports/chart"
+	"gatewaylab/scenarios"
+)
+
+// renderFlags say how results are shown; lab compare and lab report share them.
+type renderFlags struct {
+	format string
+	plots  string
+	theme  string
+	dpi    int
+}
+
+func (f *renderFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.format, "format", "text", "what is printed on stdout: text, json, csv or md")
+	fs.StringVar(&f.plots, "plots", "png,svg", "plots to draw into the results folder: png, svg, both, or none")
+	fs.StringVar(&f.theme, "theme", "light", "colours of the plots: light or dark")
+	fs.IntVar(&f.dpi, "dpi", 144, "resolution of PNG plots")
+}
+
+func (f *renderFlags) check() error {
+	if err := oneOf("format", f.format, "text", "json", "csv", "md"); err != nil {
+		return err
+	}
+	if err := oneOf("theme", f.theme, "light", "dark"); err != nil {
+		return err
+	}
+	if f.dpi < 36 || f.dpi > 1200 {
+		return fmt.Errorf("--dpi %d: expected 36 to 1200", f.dpi)
+	}
+	for _, p := range f.formats() {
+		if err := oneOf("plots", p, "png", "svg", "none"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *renderFlags) formats() []string {
+	all := strings.Split(f.plots, ",")
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	if slices.Contains(all, "none") && len(all) == 1 {
+		return nil
+	}
+	return all
+}
+
+func newReport(s streams) *cobra.Command {
+	var f renderFlags
+	cmd := &cobra.Command{
+		Use:   "report DIR",
+		Short: "Re-render saved results: text, Markdown, CSV, JSON, PNG, SVG",
+		Long: `Reads a results folder, writes report.md and plots/ in it anew, and prints the
+report in the wanted format. The measurements themselves are never changed.`,
+		Example: `  lab report lab-results/20260102T150405Z-compare
+  lab report DIR --format csv --plots none
+  lab report DIR --plots png --dpi 300 --theme dark`,
+		Args: cobra.ExactArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.check(); err != nil {
+				return misuse(c, err)
+			}
+			return f.show(s, args[0])
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+// show renders a run directory: files into it, the wanted format to stdout.
+func (f *renderFlags) show(s streams, dir string) error {
+	result, err := scenarios.Load(dir)
+	if err != nil {
+		return err
+	}
+	report, err := reports.Analyse(result)
+	if err != nil {
+		return fmt.Errorf("analyse %s: %w", dir, err)
+	}
+	// The table first: it is what was asked for, and drawing takes a moment.
+	if err := f.print(s, report); err != nil {
+		return err
+	}
+	plots, err := f.draw(dir, report)
+	if err != nil {
+		return err
+	}
+	return writeWhole(filepath.Join(dir, "report.md"), func(w io.Writer) error {
+		return reports.Markdown(plots)(w, report)
+	})
+}
+
+func (f *renderFlags) print(s streams, r *reports.Report) error {
+	render := reports.JSON
+	switch f.format {
+	case "text":
+		render = reports.Text(textOptions(s.out))
+	case "csv":
+		render = reports.CSV
+	case "md":
+		render = reports.Markdown(nil)
+	}
+	if err := render(s.out, r); err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	return nil
+}
+
+// draw renders the plots and returns those that the report shows.
+func (f *renderFlags) draw(dir string, r *reports.Report) ([]reports.Plot, error) {
+	formats := f.formats()
+	if len(formats) == 0 {
+		return existingPlots(dir)
+	}
+	folder := filepath.Join(dir, "plots")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, fmt.Errorf("plots: %w", err)
+	}
+	files, err := chart.Write(folder, r, chart.Options{Formats: formats, DPI: f.dpi, Theme: f.theme})
+	if err != nil {
+		return nil, fmt.Errorf("plots: %w", err)
+	}
+	var shown []reports.Plot
+	for _, file := range files {
+		if file.Format == formats[0] {
+			shown = append(shown, reports.Plot{Path: "plots/" + file.Path, Caption: file.Caption, Scenario: file.Scenario})
+		}
+	}
+	return shown, nil
+}
+
+// existingPlots keeps the plots of an earlier rendering in the report.
+func existingPlots(dir string) ([]reports.Plot, error) {
+	for _, ext := range []string{"png", "svg"} {
+		names, err := filepath.Glob(filepath.Join(dir, "plots", "*."+ext))
+		if err != nil {
+			return nil, fmt.Errorf("list plots: %w", err)
+		}
+		var plots []reports.Plot
+		for _, n := range names {
+			base := filepath.Base(n)
+			plots = append(plots, reports.Plot{Path: "plots/" + base, Caption: strings.TrimSuffix(base, "."+ext)})
+		}
+		if len(plots) > 0 {
+			return plots, nil
+		}
+	}
+	return nil, nil
+}
+
+// writeWhole writes a file whole or not at all.
+func writeWhole(name string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
+	}
+	err = errors.Join(f.Chmod(0o644), write(f), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
+}

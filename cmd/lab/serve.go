@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatewaylab/servers"
+)
+
+func newServe(s streams) *cobra.Command {
+	var (
+		addr   string
+		expose bool
+		grace  time.Duration
+	)
+	cmd := &cobra.Command{
+		Use:   "serve MODEL",
+		Short: "One model in the foreground, to curl or load with any other tool",
+		Example: `  lab serve prefork:workers=2
+  lab serve async --addr 127.0.0.1:0            a free port; the address is printed
+  curl http://127.0.0.1:8000/                   lists what the application answers`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: modelArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			model, err := servers.Resolve(args[0])
+			if err != nil {
+				return misuse(c, err)
+			}
+			programs, err := servers.FindPrograms(c.Context(), s.err)
+			if err != nil {
+				return err
+			}
+			inst, err := servers.Start(c.Context(), model, servers.Launch{Programs: programs, Addr: addr, Expose: expose, Log: s.err})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "%s serves at %s (Ctrl-C stops it; %s/ lists what it answers)\n", model.Spec, inst.URL(), inst.URL())
+			select {
+			case <-c.Context().Done():
+				return inst.Close(grace)
+			case <-inst.Done():
+				return errors.Join(fmt.Errorf("%s died: %w", model.Spec, inst.Err()), inst.Close(0))
+			}
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&addr, "addr", "127.0.0.1:8000", "address to listen on; port 0 = any free one")
+	f.BoolVar(&expose, "expose", false, "allow an address that other machines can reach: the application can be told to crash, hang and leak")
+	f.DurationVar(&grace, "grace", 1500*time.Millisecond, "how long requests in flight may take to finish on Ctrl-C")
+	return cmd
+}

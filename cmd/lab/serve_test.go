@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// output is a buffer that a command writes while a test reads.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+var served = regexp.MustCompile(`serves at (http://[0-9.:]+) `)
+
+// lab serve answers until it is told to stop, and then is gone.
+func TestServe(t *testing.T) {
+	for _, model := range []string{"cgi", "prefork:workers=2", "async"} {
+		t.Run(model, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var out, diag output
+			code := make(chan int, 1)
+			go func() {
+				code <- run(ctx, []string{"serve", model, "--addr", "127.0.0.1:0"}, streams{strings.NewReader(""), &out, &diag})
+			}()
+			var url string
+			for deadline := time.Now().Add(60 * time.Second); url == ""; time.Sleep(10 * time.Millisecond) {
+				if m := served.FindStringSubmatch(out.String()); m != nil {
+					url = m[1]
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("no address within 60 s: %s%s", out.String(), diag.String())
+				}
+			}
+			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			resp, err := client.Get(url + "/hello")
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || resp.StatusCode != http.StatusOK || len(body) == 0 {
+				t.Errorf("/hello answered %s with %q, %v", resp.Status, body, err)
+			}
+			cancel()
+			if c := <-code; c != 0 {
+				t.Errorf("exit status %d:\n%s", c, diag.String())
+			}
+			if resp, err := client.Get(url + "/hello"); err == nil {
+				resp.Body.Close()
+				t.Error("it still answers after it was stopped")
+			}
+		})
+	}
+}
