@@ -125,25 +125,36 @@ func newCellTrials(res *scenarios.Result, sc *scenarios.Scenario, m scenarios.Mo
 }
 
 // invalidReasons says each reason once, after the trials that it holds for.
+// Reasons that differ in their numbers only are one; the first is quoted.
 func invalidReasons(trials []*scenarios.Trial) []string {
-	reasons := []string{}
+	type reason struct {
+		shape, first string
+		of           []string
+		differ       bool
+	}
+	var found []*reason
 	for _, t := range trials {
 		for _, why := range t.Invalid {
-			if !slices.Contains(reasons, why) {
-				reasons = append(reasons, why)
+			shape := numbers.ReplaceAllString(why, "#")
+			i := slices.IndexFunc(found, func(r *reason) bool { return r.shape == shape })
+			if i < 0 {
+				i = len(found)
+				found = append(found, &reason{shape: shape, first: why})
 			}
+			r := found[i]
+			r.of = append(r.of, strconv.Itoa(t.Trial))
+			r.differ = r.differ || why != r.first
 		}
 	}
-	for i, why := range reasons {
-		var of []string
-		for _, t := range trials {
-			if slices.Contains(t.Invalid, why) {
-				of = append(of, strconv.Itoa(t.Trial))
-			}
+	texts := make([]string, 0, len(found))
+	for _, r := range found {
+		text := fmt.Sprintf("%s %s: %s", oneOr(len(r.of), "trial", "trials"), strings.Join(r.of, ", "), r.first)
+		if r.differ {
+			text += " (the numbers are those of trial " + r.of[0] + ")"
 		}
-		reasons[i] = fmt.Sprintf("%s %s: %s", oneOr(len(of), "trial", "trials"), strings.Join(of, ", "), why)
+		texts = append(texts, text)
 	}
-	return reasons
+	return texts
 }
 
 func goodput() measure { return always((*scenarios.Trial).Goodput) }

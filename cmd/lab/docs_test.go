@@ -83,3 +83,38 @@ func invoke(t *testing.T, args string) (code int, stdout, stderr string) {
 	code = run(t.Context(), strings.Fields(args), streams{strings.NewReader(""), &out, &diag})
 	return code, out.String(), diag.String()
 }
+
+// The README's table is what the tool says of the saved example.
+func TestReadmeTable(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```text\n")
+	table, _, found := strings.Cut(rest, "```")
+	if !found || strings.Count(table, "\n") < 10 {
+		t.Fatal("the README shows no table")
+	}
+	dir := filepath.Join(t.TempDir(), "example")
+	if err := os.CopyFS(dir, os.DirFS("../../reports/example")); err != nil {
+		t.Fatal(err)
+	}
+	code, all, stderr := invoke(t, "report "+dir+" --plots none")
+	if code != 0 {
+		t.Fatalf("exit status %d:\n%s", code, stderr)
+	}
+	if !strings.Contains(all, table) {
+		t.Errorf("the README's table is not part of what lab report reports/example prints:\n%s", all)
+	}
+	saved, err := os.ReadFile("../../reports/example/report.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := os.ReadFile(filepath.Join(dir, "report.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(saved, again) {
+		t.Error("reports/example/report.md is not what lab report makes of the saved run; run lab report reports/example")
+	}
+}

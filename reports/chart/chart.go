@@ -85,16 +85,29 @@ func Write(dir string, r *reports.Report, o Options) ([]File, error) {
 			if err != nil {
 				return files, fmt.Errorf("plot %s.%s: %w", f.name, format, err)
 			}
-			name := f.name + "." + format
-			if err := os.WriteFile(filepath.Join(dir, name), b, 0o666); err != nil {
+			file := f.file(format)
+			if err := os.WriteFile(filepath.Join(dir, file.Path), b, 0o666); err != nil {
 				return files, fmt.Errorf("plot: %w", err)
 			}
-			files = append(files, File{
-				Path: name, Caption: f.alt, Scenario: f.scenario, Kind: f.kind, Format: format,
-			})
+			files = append(files, file)
 		}
 	}
 	return files, nil
+}
+
+// Files lists what Write would write in one format, without drawing it.
+func Files(r *reports.Report, format string) []File {
+	var files []File
+	for _, f := range newRun(r).figures() {
+		files = append(files, f.file(format))
+	}
+	return files
+}
+
+func (f *figure) file(format string) File {
+	return File{
+		Path: f.name + "." + format, Caption: f.alt, Scenario: f.scenario, Kind: f.kind, Format: format,
+	}
 }
 
 func (o Options) complete() (Options, error) {

@@ -98,20 +98,23 @@ func (c *conn) send(m *message) error {
 	}
 	done := make(chan error, 1)
 	c.writing, c.request = done, m.stream
-	go func() { done <- c.write(m) }()
+	go func() {
+		err := c.write(m)
+		done <- err
+		if err != nil && m.stream != nil {
+			// The server would wait for the rest, and so would we.
+			_ = c.nc.Close()
+		}
+	}()
 	return nil
 }
 
-// write writes the whole request. If its body can't be read, the connection is
-// closed, since the server would wait for the rest.
+// write writes the whole request.
 func (c *conn) write(m *message) error {
 	if _, err := c.nc.Write(m.wire); err != nil || m.stream == nil {
 		return err
 	}
 	err := m.copyStream(c.nc)
-	if err != nil {
-		defer c.nc.Close()
-	}
 	if closeErr := m.stream.Close(); err == nil {
 		err = closeErr
 	}

@@ -42,7 +42,7 @@ func rawAttack(t *testing.T, l Load, raw io.Writer) *Attack {
 	return &Attack{
 		Load:    l,
 		Request: Request{Method: "POST", URL: flaky(t), Body: []byte("abc")},
-		For:     400 * time.Millisecond,
+		For:     300 * time.Millisecond,
 		Timeout: patient,
 		Name:    "hello async 1",
 		Raw:     raw,
@@ -56,6 +56,7 @@ var rawLoads = map[string]Load{
 }
 
 func TestRaw(t *testing.T) {
+	t.Parallel()
 	for name, l := range rawLoads {
 		t.Run(name, func(t *testing.T) {
 			var raw bytes.Buffer
@@ -105,6 +106,7 @@ func TestRaw(t *testing.T) {
 
 // TestVegetaReadsRaw gives what was written to the real vegeta command.
 func TestVegetaReadsRaw(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "vegeta")
 	if out, err := exec.Command("go", "build", "-o", bin, "github.com/tsenart/vegeta/v12").CombinedOutput(); err != nil {
@@ -148,9 +150,10 @@ func TestVegetaReadsRaw(t *testing.T) {
 			if report.Requests != kept || report.Codes["200"] != okay || report.Codes["503"] != kept-okay || report.BytesIn.Total != 5*kept {
 				t.Errorf("%d kept, %d successful, but vegeta report says %s", kept, okay, out)
 			}
-			out, err = exec.Command(bin, "plot", "-threshold", "0", file).Output()
-			if err != nil {
-				t.Fatalf("vegeta plot: %v\n%s", err, err.(*exec.ExitError).Stderr)
+			plot := exec.Command(bin, "plot", "-threshold", "0", file)
+			plot.Stderr = os.Stderr
+			if out, err = plot.Output(); err != nil {
+				t.Fatalf("vegeta plot: %v", err)
 			}
 			if n := plotted(t, string(out)); n != kept {
 				t.Errorf("%d points plotted, want %d", n, kept)
@@ -163,16 +166,16 @@ func TestVegetaReadsRaw(t *testing.T) {
 // the series that the point isn't of.
 func plotted(t *testing.T, page string) (n int) {
 	t.Helper()
-	m := regexp.MustCompile(`(?s)const data = (\[.*?\]);`).FindStringSubmatch(page)
+	m := regexp.MustCompile(`(?s)const rowData = (\[.*?\]);`).FindStringSubmatch(page)
 	if m == nil {
 		t.Fatalf("no data in a plot of %d bytes", len(page))
 	}
-	var columns [][]*float64
-	if err := json.Unmarshal([]byte(strings.ReplaceAll(m[1], "NaN", "null")), &columns); err != nil {
+	var rows [][]*float64
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(m[1], "NaN", "null")), &rows); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range columns[1:] {
-		for _, y := range c {
+	for _, row := range rows {
+		for _, y := range row[1:] {
 			if y != nil {
 				n++
 			}

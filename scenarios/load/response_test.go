@@ -131,6 +131,7 @@ var sources = map[string]func(string) io.Reader{
 }
 
 func TestGoodResponses(t *testing.T) {
+	t.Parallel()
 	for _, g := range good {
 		for how, source := range sources {
 			t.Run(g.name+" "+how, func(t *testing.T) {
@@ -155,6 +156,7 @@ func TestGoodResponses(t *testing.T) {
 }
 
 func TestBadResponses(t *testing.T) {
+	t.Parallel()
 	for _, b := range bad {
 		for how, source := range sources {
 			t.Run(b.name+" "+how, func(t *testing.T) {

@@ -156,7 +156,7 @@ func TestAlarm(t *testing.T) {
 		t.Errorf("slept for %v", d)
 	}
 	time.AfterFunc(10*time.Millisecond, a.stop)
-	if began = time.Now(); a.sleep(time.Hour) || a.sleep(time.Hour) {
+	if a.sleep(time.Hour) || a.sleep(time.Hour) {
 		t.Error("sleep went on after stop")
 	}
 }

@@ -26,6 +26,7 @@ func then(scripts ...script) script {
 }
 
 func TestConnectionIsReusedOrNot(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		first string
 		conns uint64
@@ -77,6 +78,7 @@ func TestUnreadBodyCostsTheConnection(t *testing.T) {
 }
 
 func TestRetry(t *testing.T) {
+	t.Parallel()
 	dies := func(*testing.T, net.Conn, *bufio.Reader) {}
 	reads := func(t *testing.T, _ net.Conn, in *bufio.Reader) { takeRequest(t, in) }
 	for _, c := range []struct {
@@ -209,6 +211,7 @@ func TestCloseCutsWhatIsUnderWay(t *testing.T) {
 }
 
 func TestAnswerBeforeTheRequestIsSent(t *testing.T) {
+	t.Parallel()
 	body := strings.Repeat("x", 32<<20) // more than socket buffers hold
 	for name, stream := range map[string]io.Reader{
 		"counted": strings.NewReader(body),
@@ -292,6 +295,7 @@ func TestNoProxy(t *testing.T) {
 }
 
 func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		_, _ = w.Write(b)
