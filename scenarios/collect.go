@@ -15,6 +15,7 @@ type collector struct {
 	open     bool
 	from, to time.Duration // the window, from the start of the attack
 	length   time.Duration // of a slice
+	before   int           // slices before the window; the first may be short, so that one begins with the window
 
 	overlap time.Duration // Σ over hits of the part of their service time inside the window
 
@@ -32,10 +33,16 @@ const (
 
 func newCollector(t *Trial, s *Scenario) *collector {
 	total := s.Warmup + s.For
+	length := max(minSlice, total/maxSlices)
 	return &collector{
 		t: t, open: s.Load.Kind == load.Open, from: s.Warmup, to: total,
-		length: max(minSlice, total/maxSlices), hist: NewHistogram(),
+		length: length, before: int((s.Warmup + length - 1) / length), hist: NewHistogram(),
 	}
+}
+
+// index is the slice that a moment belongs to.
+func (c *collector) index(at time.Duration) int {
+	return int((at - c.from + time.Duration(c.before)*c.length) / c.length)
 }
 
 func (c *collector) add(h *load.Hit) {
@@ -94,14 +101,14 @@ func (c *collector) count(h *load.Hit) {
 func (c *collector) slice(h *load.Hit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := int(h.Done() / c.length)
+	i := c.index(h.Done())
 	for len(c.slices) <= i {
 		if len(c.slices) > 0 {
 			c.seal()
 		}
 		c.now = len(c.slices)
-		end := time.Duration(len(c.slices)+1) * c.length
-		c.slices = append(c.slices, Interval{At: end - c.from, Length: c.length, Busy: -1, Queued: -1})
+		end := time.Duration(len(c.slices)+1-c.before) * c.length
+		c.slices = append(c.slices, Interval{At: end, Length: c.length, Busy: -1, Queued: -1})
 	}
 	s := &c.slices[i]
 	if h.Kind != "" {
@@ -130,7 +137,7 @@ func (c *collector) seal() {
 func (c *collector) latest(at time.Duration, seen Interval) Interval {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if i := int(at / c.length); i < len(c.slices) {
+	if i := c.index(at); i < len(c.slices) {
 		s := &c.slices[i]
 		s.InFlight, s.Busy, s.Queued, s.CPU, s.Memory = seen.InFlight, seen.Busy, seen.Queued, seen.CPU, seen.Memory
 	}

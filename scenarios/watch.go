@@ -39,6 +39,7 @@ const fullEvery = 5
 // A reading is the state of all counters at one moment.
 type reading struct {
 	at        time.Time
+	full      bool
 	usage     process.Usage
 	status    process.Status
 	generator time.Duration
@@ -50,26 +51,29 @@ type reading struct {
 
 // read takes a reading; a full one has proportional memory, open files and
 // context switches too, and costs some tenths of a millisecond a process.
+// What the window's figures are computed from is read first, close together.
 func (w *watcher) read(full bool) reading {
-	now := time.Now()
-	measure := w.inst.Sample
+	r := reading{
+		at: time.Now(), full: full,
+		status: w.inst.Status(), generator: process.SelfCPU(), traffic: w.gauge.Read(),
+	}
+	var err error
+	if r.usage, err = w.inst.Sample(); err != nil {
+		r.usage = w.last.usage // the tree is going away; Done tells
+	}
+	r.machine, err = process.ReadMachine()
+	r.machineKnown = err == nil
+	dear := w.last.usage
 	if full {
-		measure = w.inst.Usage
+		if dear, err = w.inst.Usage(); err != nil {
+			dear = w.last.usage
+		}
 	}
-	usage, uerr := measure()
-	if uerr != nil {
-		usage = w.last.usage // the tree is going away; Done tells
+	if full || !w.perProcess() {
+		r.usage.Memory, r.usage.MemoryKind, r.usage.Files = dear.Memory, dear.MemoryKind, dear.Files
+		r.usage.Voluntary, r.usage.Involuntary = dear.Voluntary, dear.Involuntary
 	}
-	if !full {
-		known := w.last.usage
-		usage.Memory, usage.MemoryKind, usage.Files = known.Memory, known.MemoryKind, known.Files
-		usage.Voluntary, usage.Involuntary = known.Voluntary, known.Involuntary
-	}
-	machine, err := process.ReadMachine()
-	return reading{
-		at: now, usage: usage, status: w.inst.Status(), generator: process.SelfCPU(),
-		traffic: w.gauge.Read(), machine: machine, machineKnown: err == nil,
-	}
+	return r
 }
 
 func (w *watcher) watch(stop <-chan struct{}) {
@@ -80,9 +84,9 @@ func (w *watcher) watch(stop <-chan struct{}) {
 	next, ticks := w.began, 0
 	for {
 		next = next.Add(sampling)
-		due, at := &w.start, from
+		due, at, phase := &w.start, from, Measuring
 		if w.start != nil {
-			due, at = &w.end, to
+			due, at, phase = &w.end, to, Draining
 		}
 		edge := *due == nil && !at.After(next)
 		if edge {
@@ -102,17 +106,25 @@ func (w *watcher) watch(stop <-chan struct{}) {
 		case <-timer.C:
 		}
 		ticks++
-		r := w.read(edge || ticks%fullEvery == 0)
+		r := w.read(w.full(edge, ticks))
 		if edge {
 			*due = &r
-			if at == from {
-				w.runner.phase(w.job.Ref, Measuring)
-			} else {
-				w.runner.phase(w.job.Ref, Draining)
-			}
+			w.runner.phase(w.job.Ref, phase)
 		}
 		w.sample(r)
 	}
+}
+
+func (w *watcher) perProcess() bool { return w.job.cell.Contestant.Model.PerRequest == "process" }
+
+// full says whether a reading may be dear. With a process for each request
+// there are so many to look at that it would delay requests, so then it is
+// taken at the end of the window alone.
+func (w *watcher) full(edge bool, ticks int) bool {
+	if w.perProcess() {
+		return edge && w.start != nil
+	}
+	return edge || ticks%fullEvery == 0
 }
 
 // sample books a reading and shows it.
@@ -135,6 +147,8 @@ func (w *watcher) sample(r reading) {
 	phase := Warming
 	if w.start != nil && w.end == nil {
 		phase = Measuring
+		w.busySum += float64(r.status.Busy())
+		w.busyN++
 		w.peaks(r)
 	} else if w.end != nil {
 		phase = Draining
@@ -154,13 +168,13 @@ func (w *watcher) left(at time.Time) time.Duration {
 
 func (w *watcher) peaks(r reading) {
 	c := &w.cost
-	c.PeakMemory = max(c.PeakMemory, r.usage.Memory)
-	c.MemoryKind = r.usage.MemoryKind
+	if r.full {
+		c.PeakMemory = max(c.PeakMemory, r.usage.Memory)
+		c.MemoryKind = r.usage.MemoryKind
+		c.Files = max(c.Files, r.usage.Files)
+	}
 	c.Processes = max(c.Processes, r.usage.Processes)
 	c.Threads = max(c.Threads, r.usage.Threads)
-	c.Files = max(c.Files, r.usage.Files)
-	w.busySum += float64(r.status.Busy())
-	w.busyN++
 }
 
 // finish writes what was observed into the trial.
@@ -173,9 +187,8 @@ func (w *watcher) finish(t *Trial) {
 		w.end = &r
 	}
 	a, b := w.start, w.end
-	if w.busyN == 0 {
-		w.peaks(*b)
-	}
+	w.peaks(*a)
+	w.peaks(*b)
 	c := w.cost
 	c.CPU = b.usage.CPU - a.usage.CPU
 	c.Voluntary = b.usage.Voluntary - min(a.usage.Voluntary, b.usage.Voluntary)
@@ -184,7 +197,10 @@ func (w *watcher) finish(t *Trial) {
 	c.ChildCPU = b.status.ChildCPU - a.status.ChildCPU
 	c.Restarts = b.status.Restarts - a.status.Restarts
 	c.Rejected = b.status.Rejected - a.status.Rejected
-	c.MeanBusy = w.busySum / float64(w.busyN)
+	c.MeanBusy = -1
+	if w.busyN > 0 {
+		c.MeanBusy = w.busySum / float64(w.busyN)
+	}
 	t.Server = c
 	t.Generator.CPU = b.generator - a.generator
 	t.Generator.Connections = b.traffic.Connections - a.traffic.Connections
