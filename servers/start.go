@@ -51,6 +51,7 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 		Commands: c.Model.Commands(c.Settings, l.Programs),
 		Listener: listener,
 		Cores:    l.Cores,
+		Log:      l.Log,
 	})
 	if cerr := listener.Close(); err == nil && cerr != nil {
 		err = errors.Join(cerr, group.Stop(0))

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -273,7 +274,28 @@ func compare(ctx context.Context, s streams, plan *scenarios.Plan, f *compareFla
 		return fmt.Errorf("%d of %d models were refused: %s", len(result.Refused), len(result.Models), strings.Join(result.Notes, "; "))
 	}
 	fmt.Fprintln(s.err, "results in", plan.Store.Dir)
-	return nil
+	return unmeasured(result)
+}
+
+// unmeasured is the error of a run in which a cell has no valid trial: there
+// is a table, and it does not say what was asked.
+func unmeasured(r *scenarios.Result) error {
+	valid := map[string]bool{}
+	for _, t := range r.Measured {
+		cell := t.Model + " on " + t.Scenario
+		valid[cell] = valid[cell] || t.Valid()
+	}
+	var none []string
+	for cell, ok := range valid {
+		if !ok {
+			none = append(none, cell)
+		}
+	}
+	if len(none) == 0 {
+		return nil
+	}
+	slices.Sort(none)
+	return fmt.Errorf("no trial was valid for %s; the report says why", strings.Join(none, ", "))
 }
 
 func (f *compareFlags) folder(name string) string {

@@ -39,7 +39,7 @@ them the same load, and shows by measurement what differs and why.`,
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misuse(c, err) })
+	root.SetFlagErrorFunc(misuse)
 	root.AddCommand(newCompare(s), newServe(s), newReport(s), newList(s), newVersion(s))
 	for _, sub := range root.Commands() {
 		check := sub.Args

@@ -160,7 +160,7 @@ type syncBody struct {
 	ended   bool
 }
 
-func newSyncBody(c *syncConn, r *http.Request, a *syncAnswer) *syncBody {
+func newSyncBody(r *http.Request, a *syncAnswer) *syncBody {
 	return &syncBody{
 		body:    r.Body,
 		answer:  a,

@@ -140,7 +140,7 @@ func (w *worker) serve(fd int) {
 		w.slot.Drop()
 		return
 	default:
-		refuse(w.conn, nil, err)
+		_ = refuse(w.conn, nil, err) // a client that is gone needs no answer
 		w.conn.close(true)
 	}
 	if w.left > 0 {
@@ -152,7 +152,7 @@ func (w *worker) serve(fd int) {
 // answer has the application answer a request.
 func (w *worker) answer(r *http.Request) {
 	a := newAnswer(w.conn, r)
-	body := newSyncBody(w.conn, r, a)
+	body := newSyncBody(r, a)
 	err := w.call(a, &app.Request{
 		Method: r.Method,
 		Path:   r.URL.Path,

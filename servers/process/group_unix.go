@@ -48,7 +48,7 @@ func Start(l Launch) (*Group, error) {
 	}
 	g := &Group{done: make(chan struct{})}
 	g.stop.hurry, g.stop.over = make(chan struct{}), make(chan struct{})
-	theirs, logEnd, err := g.connect(l.Listener)
+	theirs, logEnd, err := g.connect(l)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", l.Commands[0].Path, err)
 	}
@@ -75,7 +75,7 @@ func Start(l Launch) (*Group, error) {
 
 // connect makes what joins the lab and its children. It returns the files to
 // pass, in the order of their descriptors, and the write end of the log.
-func (g *Group) connect(listener *os.File) (theirs []*os.File, logEnd *os.File, err error) {
+func (g *Group) connect(l Launch) (theirs []*os.File, logEnd *os.File, err error) {
 	board, boardFile, err := NewScoreboard()
 	if err != nil {
 		return nil, nil, err
@@ -84,12 +84,12 @@ func (g *Group) connect(listener *os.File) (theirs []*os.File, logEnd *os.File, 
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("control pipe: %w", err), board.Close(), boardFile.Close())
 	}
-	log, logEnd, err := newTail()
+	log, logEnd, err := newTail(l.Log)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("log pipe: %w", err), board.Close(), boardFile.Close(), r.Close(), w.Close())
 	}
 	g.board, g.control, g.log = board, w, log
-	return []*os.File{listener, r, boardFile}, logEnd, nil
+	return []*os.File{l.Listener, r, boardFile}, logEnd, nil
 }
 
 func (g *Group) start(c *exec.Cmd, theirs []*os.File, logEnd *os.File) error {

@@ -11,6 +11,7 @@ package process
 
 import (
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"time"
@@ -38,6 +39,9 @@ type Launch struct {
 	// Cores are the CPUs that the whole tree may use; nil = all. Only Linux
 	// can restrict them.
 	Cores []int
+	// Log also gets what the processes print, as they print it; nil = it is
+	// only kept for Group.Log.
+	Log io.Writer
 }
 
 // logSize is how much of the processes' output is kept.

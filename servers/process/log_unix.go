@@ -4,6 +4,7 @@ package process
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"sync"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 type tail struct {
 	pipe *os.File
 	raw  syscall.RawConn
+	also io.Writer // gets all of it too; may be nil
 
 	mu  sync.Mutex
 	buf []byte // grows to 2×logSize, then loses its older half
@@ -20,7 +22,7 @@ type tail struct {
 }
 
 // newTail returns a tail and the pipe's write end.
-func newTail() (*tail, *os.File, error) {
+func newTail(also io.Writer) (*tail, *os.File, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
@@ -31,7 +33,7 @@ func newTail() (*tail, *os.File, error) {
 		w.Close()
 		return nil, nil, err
 	}
-	return &tail{pipe: r, raw: raw}, w, nil
+	return &tail{pipe: r, raw: raw, also: also}, w, nil
 }
 
 // follow reads until every write end is closed, or the tail is.
@@ -67,6 +69,9 @@ func (t *tail) drain(fd int) (ended bool) {
 }
 
 func (t *tail) add(p []byte) {
+	if t.also != nil {
+		_, _ = t.also.Write(p) // the log is kept here whatever becomes of the copy
+	}
 	t.buf = append(t.buf, p...)
 	if len(t.buf) > 2*logSize {
 		n := copy(t.buf, t.buf[len(t.buf)-logSize:])

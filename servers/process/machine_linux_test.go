@@ -38,7 +38,8 @@ func TestMachineCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the machine's clocks go on", func() bool {
-		for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); { //nolint:revive // burns CPU
+		for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); {
+			// burn CPU
 		}
 		now, err := ReadMachine()
 		return err == nil && now.Busy > before.Busy && now.Total > before.Total
