@@ -127,16 +127,16 @@ func BenchmarkOpenLoop(b *testing.B) {
 		slices.Sort(lag)
 		slices.Sort(response)
 		share := float64(o.Sent) / float64(o.Due)
-		if share < 0.99 {
-			b.Errorf("sent %d of %d due", o.Sent, o.Due)
-		}
 		n := len(lag)
 		b.Logf("sent %d of %d, %d connections; lag p50 %v p99 %v max %v; response p50 %v p99 %v",
 			o.Sent, o.Due, o.Connections, lag[n/2], lag[n*99/100], lag[n-1], response[n/2], response[n*99/100])
 		sent, p50, p99 = append(sent, 100*share), append(p50, us(lag[n/2])), append(p99, us(lag[n*99/100]))
 	}
 	b.ReportMetric(slices.Min(sent), "%sent-min")
-	for name, v := range map[string][]float64{"lag-p50-µs": p50, "lag-p99-µs": p99} {
+	if slices.Sort(sent); sent[len(sent)/2] < 99 {
+		b.Errorf("the median trial sent %.1f %% of what was due; 99 %% is wanted", sent[len(sent)/2])
+	}
+	for name, v := range map[string][]float64{"%sent": sent, "lag-p50-µs": p50, "lag-p99-µs": p99} {
 		slices.Sort(v)
 		b.ReportMetric(v[len(v)/2], name)
 	}

@@ -15,6 +15,12 @@ import (
 // of another one is a stack that is not in the cache.
 const startWorkers = 16
 
+// ballast is memory that a run holds and never touches, so that it costs
+// address space only. vegeta makes 2 KB of garbage for each hit; over a live
+// heap of a few MB that is a collection every two thousand hits. With the
+// ballast there are a tenth as many, and a hit costs 1.5 µs less of 14.
+const ballast = 16 << 20
+
 // A run is an Attack under way. It is the http.RoundTripper that vegeta's
 // workers call.
 type run struct {
@@ -27,13 +33,14 @@ type run struct {
 	alarm     *alarm // open loops only
 	due       schedule
 	spool     *spool // nil: no raw hits wanted
+	ballast   []byte
 	began     time.Time
 	ended     time.Duration // when the attack was cancelled, else For
 	sent      uint64
 }
 
 func (a *Attack) newRun(live *Gauge) (r *run, err error) {
-	r = &run{attack: a, flights: newFlights(), live: live, ended: a.For}
+	r = &run{attack: a, flights: newFlights(), live: live, ended: a.For, ballast: make([]byte, ballast)}
 	if live == nil {
 		r.live = new(Gauge)
 	}

@@ -261,7 +261,10 @@ func refusing(addr string) bool {
 func lookPath(t *testing.T, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
-	if err != nil {
+	switch {
+	case err != nil && os.Getenv("LAB_REQUIRE") != "":
+		t.Fatalf("needs %s, and LAB_REQUIRE is set: %v", program, err)
+	case err != nil:
 		t.Skipf("needs %s: %v", program, err)
 	}
 	return path
