@@ -15,6 +15,8 @@ import (
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"gatewaylab/servers"
 )
 
 var (
@@ -71,10 +73,10 @@ func vegetaRate(b *testing.B, url string, d time.Duration) float64 {
 }
 
 // BenchmarkClosedLoop compares the closed-loop rate of vegeta's default client
-// with ours against net/http in another process. A round is one, the other
+// with ours against the lab's own async model. A round is one, the other
 // twice, and the one again, so that a neighbour's burst hits both.
 func BenchmarkClosedLoop(b *testing.B) {
-	url := serve(b, "hello")
+	url := asyncModel(b) + "/hello"
 	const slice = 400 * time.Millisecond
 	closedRate(b, url, slice)
 	vegetaRate(b, url, slice)
@@ -95,6 +97,29 @@ func BenchmarkClosedLoop(b *testing.B) {
 	report("lean/s", lean)
 	report("ratio", ratio)
 	b.ReportMetric(0, "ns/op")
+}
+
+// asyncModel starts the lab's async model for the benchmark's time.
+func asyncModel(b *testing.B) string {
+	b.Helper()
+	programs, err := servers.FindPrograms(b.Context(), os.Stderr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	model, err := servers.Resolve("async")
+	if err != nil {
+		b.Fatal(err)
+	}
+	inst, err := servers.Start(b.Context(), model, servers.Launch{Programs: programs})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := inst.Close(5 * time.Second); err != nil {
+			b.Error(err)
+		}
+	})
+	return inst.URL()
 }
 
 // BenchmarkOpenLoop offers 20,000 requests a second to canned bytes. Bounding

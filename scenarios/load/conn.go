@@ -26,6 +26,7 @@ type conn struct {
 	in   reader
 	body body
 
+	until   time.Time     // the deadline that is set
 	reused  bool          // has served an earlier exchange
 	head    head          // of the final response; its slices are good until the body is read
 	first   time.Duration // when the first byte of that head came
@@ -39,7 +40,7 @@ type conn struct {
 // converse sends m and reads the head of the final answer.
 func (c *conn) converse(ctx context.Context, m *message, by time.Time) error {
 	c.silent, c.ctx = true, ctx
-	if err := c.nc.SetDeadline(by); err != nil {
+	if err := c.endBy(by); err != nil {
 		return err
 	}
 	if ctx.Done() != nil {
@@ -64,6 +65,22 @@ func (c *conn) converse(ctx context.Context, m *message, by time.Time) error {
 		c.head.close = true
 	}
 	return nil
+}
+
+// endBy makes the exchange fail when it has not ended by then, or up to an
+// eighth of the timeout later: moving a deadline costs as much as a tenth of a
+// small exchange, so it is moved in steps.
+func (c *conn) endBy(by time.Time) error {
+	switch {
+	case by.IsZero() && c.until.IsZero():
+		return nil
+	case !by.IsZero() && !by.After(c.until) && !c.until.IsZero():
+		return nil
+	case !by.IsZero():
+		by = by.Add(time.Until(by) / 8)
+	}
+	c.until = by
+	return c.nc.SetDeadline(by)
 }
 
 // receive reads heads until a final one. 101 is final: it ends HTTP here.

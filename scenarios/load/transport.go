@@ -132,7 +132,7 @@ func died(err error) bool {
 func (t *Transport) idle(m *message, by time.Time) *conn {
 	for {
 		c := t.pool.get(m.addr)
-		if c == nil || m.replay || c.nc.SetDeadline(by) == nil && alive(c.nc) {
+		if c == nil || m.replay || c.endBy(by) == nil && alive(c.nc) {
 			return c
 		}
 		t.drop(c)

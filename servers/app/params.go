@@ -73,7 +73,7 @@ func lookup(query, key string) (value string, found bool) {
 // application would refuse.
 func DemandOf(target string) Demand {
 	path, query, _ := strings.Cut(target, "?")
-	rt := find(path)
+	rt := find(routes(), path)
 	if rt == nil {
 		return Demand{}
 	}

@@ -21,7 +21,7 @@ func routes() []route {
 
 func (a *App) index(w Response, _ *Request, _ []int) error {
 	var b []byte
-	for _, r := range routes() {
+	for _, r := range a.routes {
 		b = append(append(b, r.about...), '\n')
 	}
 	return text(w, 200, string(b))

@@ -12,12 +12,14 @@ var ErrGone = errors.New("the client has gone away")
 
 // App is the application. It may serve many requests at once.
 type App struct {
+	routes []route
+
 	mu     sync.Mutex
 	leaked [][]byte // what /leak keeps; here, so that it goes with the App
 }
 
 // New returns an application that has leaked nothing yet.
-func New() *App { return &App{} }
+func New() *App { return &App{routes: routes()} }
 
 // A handler answers one route, given the values of the route's parameters in
 // their order. The client's faults have been answered before; an error means
@@ -34,8 +36,7 @@ type route struct {
 
 const readOnly = "GET, HEAD"
 
-func find(path string) *route {
-	table := routes()
+func find(table []route, path string) *route {
 	for i := range table {
 		r := &table[i]
 		if r.path == path || len(r.path) > 1 && r.path[len(r.path)-1] == '/' && strings.HasPrefix(path, r.path) {
@@ -53,7 +54,7 @@ func (a *App) Serve(w Response, r *Request) error {
 	if r.Method == "HEAD" {
 		w = headOnly{w}
 	}
-	rt := find(r.Path)
+	rt := find(a.routes, r.Path)
 	if rt == nil {
 		return text(w, 404, "404 not found: / lists the routes\n")
 	}
