@@ -157,6 +157,9 @@ func (t *textWriter) label(c *Cell, b block) string {
 	return "  " + pad(c.Model, width) + "  "
 }
 
+// roomy is the width from which on optional columns are shown.
+const roomy = 120
+
 func (t *textWriter) tables(b block) {
 	labels := make([][]string, len(b.cells))
 	first := len("model")
@@ -169,7 +172,11 @@ func (t *textWriter) tables(b block) {
 			first = max(first, ansi.StringWidth(l))
 		}
 	}
-	for _, table := range pack(append(b.traffic(), b.costs()...), first, t.width) {
+	groups := append(b.traffic(), b.costs()...)
+	if t.width < roomy { // by the width alone, so that all scenarios show the same columns
+		groups = slices.DeleteFunc(groups, func(g group) bool { return g.optional })
+	}
+	for _, table := range pack(groups, first, t.width) {
 		t.line("")
 		t.table(table, labels, first, b.cells)
 	}
