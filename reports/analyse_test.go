@@ -179,7 +179,7 @@ func TestSeriesMeetInTime(t *testing.T) {
 		t.Fatalf("%d slices", len(c.Series))
 	}
 	for i, s := range c.Series {
-		if want := -0.25 + 0.25*float64(i); math.Abs(s.Seconds-want) > 1e-9 || s.N != 6 {
+		if want := -0.375 + 0.25*float64(i); math.Abs(s.Seconds-want) > 1e-9 || s.N != 6 {
 			t.Errorf("slice %d at %v s of %d trials, want %v s", i, s.Seconds, s.N, want)
 		}
 		if !close3(s.Goodput, 22344) || !close3(s.P50, 1.21) {

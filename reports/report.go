@@ -160,7 +160,7 @@ type Point struct {
 
 // Slice is one moment of a trial, as the median over trials.
 type Slice struct {
-	Seconds  float64 `json:"t"`         // from the start of the window; negative in warm-up
+	Seconds  float64 `json:"t"`         // its middle, from the start of the window; negative in warm-up
 	Goodput  float64 `json:"goodput"`   // responses/s
 	P50      float64 `json:"p50"`       // ms; 0 where nothing ended
 	P50Low   float64 `json:"p50_low"`   // lowest and highest trial

@@ -30,7 +30,7 @@ func merge(trials []*scenarios.Trial) []Slice {
 	merged := []Slice{}
 	for _, k := range slices.Sorted(maps.Keys(at)) {
 		s := slice(at[k])
-		s.Seconds = (time.Duration(k) * step).Seconds()
+		s.Seconds = (time.Duration(k)*step - step/2).Seconds()
 		merged = append(merged, s)
 	}
 	return merged

@@ -48,8 +48,8 @@ func (c *collector) index(at time.Duration) int {
 func (c *collector) add(h *load.Hit) {
 	done := h.Done()
 	c.overlap += max(0, min(done, c.to)-max(h.Sent, c.from))
-	if !h.Cut {
-		c.slice(h)
+	if !h.Cut && (c.open || done < c.to) {
+		c.slice(h) // an open loop's late answers too
 	}
 	ended := !h.Cut && done >= c.from && done < c.to
 	if ended {

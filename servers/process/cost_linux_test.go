@@ -21,7 +21,7 @@ func BenchmarkParts(b *testing.B) {
 	})
 	b.Run("pss", func(b *testing.B) {
 		for b.Loop() {
-			proportionalSize(dir)
+			proportionalSize(os.Getpid(), dir)
 		}
 	})
 	b.Run("files", func(b *testing.B) {

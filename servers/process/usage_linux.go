@@ -72,7 +72,7 @@ func (u *Usage) add(found []stat) {
 			continue
 		}
 		dir := "/proc/" + strconv.Itoa(p.pid)
-		own, ok := proportionalSize(dir)
+		own, ok := proportionalSize(p.pid, dir)
 		pss += own
 		proportional = proportional && ok
 		u.Files += openFiles(dir + "/fd")
@@ -83,14 +83,14 @@ func (u *Usage) add(found []stat) {
 	}
 }
 
-// proportionalSize is a process's PSS in bytes. One that has just gone has
-// none; ok is false if the system doesn't tell.
-func proportionalSize(dir string) (size int64, ok bool) {
+// proportionalSize is a process's PSS in bytes. One that has just ended, be it
+// reaped yet or not, has none; ok is false if the system doesn't tell.
+func proportionalSize(pid int, dir string) (size int64, ok bool) {
 	var buf [2048]byte
 	b, ok := readProc(buf[:], dir+"/smaps_rollup")
-	if !ok {
-		_, err := os.Stat(dir)
-		return 0, os.IsNotExist(err)
+	if !ok || len(b) == 0 {
+		st, alive := readStat(pid)
+		return 0, !alive || st.zombie
 	}
 	kib, _ := field(b, "Pss")
 	return int64(kib) << 10, true
