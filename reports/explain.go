@@ -13,6 +13,7 @@ const (
 	perRequestConnection = "connection"
 
 	explains  = 0.70 // share of a bound from which on we call it the cause
+	crowded   = 0.70 // share of the CPU in use from which on requests wait for it noticeably
 	keepsUp   = 0.98 // share of the offered rate that counts as all of it
 	tolerance = 0.05 // by which a hard bound may be exceeded before we doubt the figures
 	someSteal = 0.02 // share of CPU time taken by the hypervisor that is worth a word
@@ -67,6 +68,10 @@ func (e *evidence) state(b bound) string {
 		return fmt.Sprintf("%s × %s (%s waiting, %s of CPU) can finish %s requests/s; measured %s.",
 			count(e.slots, e.noun), saidTime(e.service()), saidTime(e.wait), saidTime(e.cpu), limit, measured)
 	case byClients:
+		if used := e.used(); used >= crowded {
+			return fmt.Sprintf("%s for each answer can ask for at most %s/s; measured %s: %s waiting for the CPU besides, of which %s was used.",
+				e.clientsThatWait(), limit, measured, oneOr(e.load.Clients, "it is", "they are"), percent(used))
+		}
 		return fmt.Sprintf("%s for each answer can ask for at most %s/s; measured %s: %s, not the server, %s the pace.",
 			e.clientsThatWait(), limit, measured, oneOr(e.load.Clients, "the client", "the clients"), oneOr(e.load.Clients, "sets", "set"))
 	case byGenerator:

@@ -44,6 +44,8 @@ func TestExplain(t *testing.T) {
 		}), "1 worker × 5 ms of CPU can finish 200 requests/s; measured 190."},
 		{"clients", base(func(e *evidence) { e.slots, e.goodput, e.cpu = 0, 968, 0.0001 }),
 			"50 clients that wait at least 50 ms for each answer can ask for at most 1,000/s; measured 968: the clients, not the server, set the pace."},
+		{"clients, and the CPU nearly", base(func(e *evidence) { e.slots, e.goodput, e.cpu, e.generator = 0, 873, 0.00184, 0.000145 }),
+			"50 clients that wait at least 50 ms for each answer can ask for at most 1,000/s; measured 873: they are waiting for the CPU besides, of which 87 % was used."},
 		{"one client", base(func(e *evidence) { e.slots, e.load.Clients, e.goodput = 0, 1, 19.5 }),
 			"1 client that waits at least 50 ms for each answer can ask for at most 20/s; measured 19.5: the client, not the server, sets the pace."},
 		{"CPU for a process", base(func(e *evidence) {
