@@ -7,9 +7,8 @@ import (
 	"gatewaylab/scenarios"
 )
 
-// A quantile is printed when every valid trial has at least each samples,
-// 1/(1−q), so that one of them lies beyond it, and all trials together have
-// at least total, 5/(1−q).
+// A quantile is printed when every valid trial has at least each samples and
+// all together have at least total; see scenarios.Needs.
 type quantile struct {
 	name  string
 	q     float64
@@ -18,12 +17,11 @@ type quantile struct {
 }
 
 func quantiles() []quantile {
-	return []quantile{
-		{"p50", 0.5, 2, 10},
-		{"p90", 0.9, 10, 50},
-		{"p99", 0.99, 100, 500},
-		{"p99.9", 0.999, 1000, 5000},
+	all := []quantile{{name: "p50", q: 0.5}, {name: "p90", q: 0.9}, {name: "p99", q: 0.99}, {name: "p99.9", q: 0.999}}
+	for i := range all {
+		all[i].each, all[i].total = scenarios.Needs(all[i].q)
 	}
+	return all
 }
 
 // A timing picks one of a trial's histograms.

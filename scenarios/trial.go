@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"math"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -162,4 +163,12 @@ func (h *Histogram) MarshalText() ([]byte, error) {
 func (h *Histogram) UnmarshalText(b []byte) (err error) {
 	h.Histogram, err = hdrhistogram.Decode(b)
 	return err
+}
+
+// Needs is what a quantile takes to be worth printing: so many samples in each
+// trial, 1/(1−q), that one lies beyond it, and five times that in all trials
+// together.
+func Needs(q float64) (each, all int64) {
+	each = int64(math.Round(1 / (1 - q)))
+	return each, 5 * each
 }

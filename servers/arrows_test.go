@@ -52,7 +52,7 @@ func TestArrows(t *testing.T) {
 		"scenarios/load":    {},
 		"reports":           {"scenarios", "scenarios/load", "servers/app"},
 		"reports/chart":     {"reports", "scenarios", "scenarios/load"},
-		"reports/dashboard": {"scenarios", "scenarios/load", "servers/process"},
+		"reports/dashboard": {"reports", "scenarios", "scenarios/load", "servers/process"},
 	}
 	for path, p := range goList(t) {
 		name := strings.TrimPrefix(path, "gatewaylab/")

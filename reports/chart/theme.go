@@ -3,21 +3,22 @@ package chart
 import (
 	"fmt"
 	"image/color"
+	"strconv"
+
+	"gatewaylab/reports"
 )
 
 // A theme is a set of colours for one background. Text reaches a contrast of
 // at least 4.5:1 on it, marks and lines at least 3:1 (WCAG 2.2, 1.4.3 and
 // 1.4.11).
 type theme struct {
-	back  color.NRGBA
-	ink   color.NRGBA // text that matters, whiskers
-	muted color.NRGBA // captions, units, reasons
-	axis  color.NRGBA
-	grid  color.NRGBA
-	shade color.NRGBA // the warm-up
-	// series are Okabe and Ito's colours (Color Universal Design, 2008), the
-	// too pale ones exchanged, ordered so that the first three differ most.
-	series []color.NRGBA
+	back   color.NRGBA
+	ink    color.NRGBA // text that matters, whiskers
+	muted  color.NRGBA // captions, units, reasons
+	axis   color.NRGBA
+	grid   color.NRGBA
+	shade  color.NRGBA   // the warm-up
+	series []color.NRGBA // reports.Colours
 }
 
 func themeNamed(name string) (*theme, error) {
@@ -26,20 +27,28 @@ func themeNamed(name string) (*theme, error) {
 		return &theme{
 			back: rgb(0xFFFFFF), ink: rgb(0x1A1A1A), muted: rgb(0x555B62),
 			axis: rgb(0x767C84), grid: rgb(0xE1E4E8), shade: rgb(0xEEF0F3),
-			series: []color.NRGBA{
-				rgb(0x0072B2), rgb(0xD55E00), rgb(0x009E73), rgb(0x333333), rgb(0x882255), rgb(0xCC79A7),
-			},
+			series: series(false),
 		}, nil
 	case "dark":
 		return &theme{
 			back: rgb(0x12161C), ink: rgb(0xF4F6F8), muted: rgb(0xB4BCC6),
 			axis: rgb(0x8B95A1), grid: rgb(0x2C343E), shade: rgb(0x222932),
-			series: []color.NRGBA{
-				rgb(0x56B4E9), rgb(0xE8781E), rgb(0x1FBF92), rgb(0xF2F2F2), rgb(0xC76BA8), rgb(0xF0E442),
-			},
+			series: series(true),
 		}, nil
 	}
 	return nil, fmt.Errorf("plots: unknown theme %q; choose from light, dark", name)
+}
+
+func series(dark bool) []color.NRGBA {
+	var all []color.NRGBA
+	for _, hex := range reports.Colours(dark) {
+		v, err := strconv.ParseUint(hex[1:], 16, 32)
+		if err != nil {
+			panic(err) // a constant of our own
+		}
+		all = append(all, rgb(uint32(v)))
+	}
+	return all
 }
 
 func rgb(v uint32) color.NRGBA {

@@ -32,23 +32,19 @@ func finish(d scenarios.TrialDone) trialFigures {
 	}
 	if t.Response != nil && t.Response.Histogram != nil {
 		f.responses = t.Response.TotalCount()
-		if f.responses >= eachP50 {
-			f.p50 = millis(t.Response.Quantile(0.50))
-		}
-		if f.responses >= eachP99 {
-			f.p99 = millis(t.Response.Quantile(0.99))
-		}
+		f.p50, f.p99 = quantile(t.Response, 0.50), quantile(t.Response, 0.99)
 	}
 	return f
 }
 
-// A quantile q is shown when every valid trial has 1/(1−q) responses or more,
-// and all of them together have five times that: the report's own rule.
-const (
-	eachP50 = 2
-	eachP99 = 100
-	enough  = 5
-)
+// quantile is a response-time quantile of one trial in ms; NaN where the trial
+// has too few responses for it.
+func quantile(h *scenarios.Histogram, q float64) float64 {
+	if each, _ := scenarios.Needs(q); h.TotalCount() < each {
+		return math.NaN()
+	}
+	return millis(h.Quantile(q))
+}
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
@@ -78,14 +74,15 @@ func (c *cell) summary() summary {
 		}
 	}
 	s.goodput = median(goodput)
-	s.p50 = supported(p50, responses >= enough*eachP50)
-	s.p99 = supported(p99, responses >= enough*eachP99)
+	s.p50 = supported(p50, 0.50, responses)
+	s.p99 = supported(p99, 0.99, responses)
 	return s
 }
 
-// supported is the median of a quantile that every trial supports.
-func supported(v []float64, enough bool) float64 {
-	if !enough || slices.ContainsFunc(v, math.IsNaN) {
+// supported is the median of a quantile that every trial supports, and all
+// their responses together.
+func supported(v []float64, q float64, responses int64) float64 {
+	if _, all := scenarios.Needs(q); responses < all || slices.ContainsFunc(v, math.IsNaN) {
 		return math.NaN()
 	}
 	return median(v)

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
+
+	"gatewaylab/reports"
 )
 
 // An ink is what a character is drawn with. Nothing is said by ink alone:
@@ -30,9 +32,7 @@ const inks = int(series) + seriesInks
 type theme struct{ open, close [inks]string }
 
 // themeOf mixes the inks for a terminal. The models' colours are those of the
-// plots, in the same order: Okabe and Ito's (Color Universal Design, 2008),
-// which people with any kind of colour vision tell apart, the palest
-// exchanged.
+// plots, in the same order.
 func themeOf(r *lipgloss.Renderer) *theme {
 	adapt := func(light, dark string) lipgloss.Style {
 		return r.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: light, Dark: dark})
@@ -42,13 +42,9 @@ func themeOf(r *lipgloss.Renderer) *theme {
 		faint:  adapt("#6C6C6C", "#949494"),
 		alert:  adapt("#B34700", "#F5793A").Bold(true),
 		badge:  r.NewStyle().Bold(true).Reverse(true),
-
-		series + 0: adapt("#0072B2", "#56B4E9"), // blue
-		series + 1: adapt("#D55E00", "#E8781E"), // vermillion
-		series + 2: adapt("#009E73", "#1FBF92"), // bluish green
-		series + 3: adapt("#333333", "#F2F2F2"), // black or white
-		series + 4: adapt("#882255", "#C76BA8"), // wine
-		series + 5: adapt("#CC79A7", "#F0E442"), // purple or yellow
+	}
+	for i, light := range reports.Colours(false) {
+		styles[of(i)] = adapt(light, reports.Colours(true)[i])
 	}
 	t := &theme{}
 	for i := range styles {
