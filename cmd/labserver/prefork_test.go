@@ -119,9 +119,9 @@ func TestHungWorkerIsReplacedAndOthersServe(t *testing.T) {
 	if err := <-hung; err == nil {
 		t.Error("the hung request was answered")
 	}
-	if !strings.Contains(s.Log(), "no sign of life") || !strings.Contains(s.Log(), "goroutine ") {
-		t.Error("the log doesn't tell that and where the worker hung")
-	}
+	until(t, "the log tells that and where the worker hung", func() bool {
+		return strings.Contains(s.Log(), "no sign of life") && strings.Contains(s.Log(), "goroutine ")
+	})
 }
 
 func TestCrashedWorkerIsReplaced(t *testing.T) {

@@ -118,7 +118,7 @@ func Environ(vars []app.Field) []string {
 //     become one variable, and one of them may come from a proxy that checked
 //     who is calling. nginx drops them too.
 func Fields(r *http.Request) []app.Field {
-	fields := []app.Field{{Name: "Host", Value: r.Host}}
+	fields := append(make([]app.Field, 0, 1+len(r.Header)), app.Field{Name: "Host", Value: r.Host})
 	named := connectionNames(r.Header)
 	for name, values := range r.Header {
 		name = textproto.CanonicalMIMEHeaderKey(name)

@@ -31,9 +31,9 @@ func spool(w http.ResponseWriter, r *http.Request, stall time.Duration) (*spoole
 		return noBody(), nil
 	}
 	src := &stallLimit{
-		body:    http.MaxBytesReader(w, r.Body, maxBody),
-		control: http.NewResponseController(w),
-		stall:   stall,
+		body:  http.MaxBytesReader(w, r.Body, maxBody),
+		w:     w,
+		stall: stall,
 	}
 	s := &spooled{}
 	if r.ContentLength > 0 && r.ContentLength <= bodyInMemory {

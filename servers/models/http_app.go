@@ -28,27 +28,36 @@ func serveApp(a *app.App, w http.ResponseWriter, r *http.Request, stall time.Dur
 	if refused(w, r) {
 		return
 	}
-	control := http.NewResponseController(w)
-	body := &stallLimit{body: r.Body, control: control, stall: stall, ended: r.Body == http.NoBody}
-	answer := &httpAnswer{w: w, control: control}
-	err := a.Serve(answer, &app.Request{
+	x := &exchange{
+		body:   stallLimit{body: r.Body, w: w, stall: stall, ended: r.Body == http.NoBody},
+		answer: httpAnswer{w: w},
+	}
+	x.request = app.Request{
 		Method: r.Method,
 		Path:   r.URL.Path,
 		Query:  r.URL.RawQuery,
 		Header: iface.Fields(r),
-		Body:   body,
+		Body:   &x.body,
 		Length: r.ContentLength,
 		Gone:   r.Context().Done(),
-	})
+	}
+	err := a.Serve(&x.answer, &x.request)
 	switch {
 	case err == nil:
-		body.leave()
-	case body.err != nil && !answer.started:
-		bodyFault(w, body.err)
+		x.body.leave()
+	case x.body.err != nil && !x.answer.started:
+		bodyFault(w, x.body.err)
 	default:
 		// The client must not take what it got for the whole answer.
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// An exchange is what one request needs, in one piece of memory.
+type exchange struct {
+	request app.Request
+	body    stallLimit
+	answer  httpAnswer
 }
 
 // bodyFault answers for a body that could not be read, and ends the
@@ -74,11 +83,11 @@ func isTimeout(err error) bool {
 // stallLimit is a request's body with a limit on the time that each read may
 // take, as a limit for the whole would punish large bodies on slow lines.
 type stallLimit struct {
-	body    io.Reader
-	control *http.ResponseController
-	stall   time.Duration
-	ended   bool
-	err     error // other than io.EOF
+	body  io.Reader
+	w     http.ResponseWriter
+	stall time.Duration
+	ended bool
+	err   error // other than io.EOF
 }
 
 func (s *stallLimit) Read(p []byte) (int, error) {
@@ -106,7 +115,7 @@ func (s *stallLimit) leave() {
 }
 
 func (s *stallLimit) limit(t time.Time) {
-	_ = s.control.SetReadDeadline(t) // without one, the client may stall; nothing else is lost
+	_ = http.NewResponseController(s.w).SetReadDeadline(t) // without one, the client may stall; nothing else is lost
 }
 
 // httpAnswer is app.Response over net/http, which keeps a promised
@@ -114,7 +123,6 @@ func (s *stallLimit) limit(t time.Time) {
 // which too little was sent.
 type httpAnswer struct {
 	w       http.ResponseWriter
-	control *http.ResponseController
 	started bool
 }
 
@@ -130,4 +138,4 @@ func (a *httpAnswer) Start(status int, header []app.Field) error {
 
 func (a *httpAnswer) Write(p []byte) (int, error) { return a.w.Write(p) }
 
-func (a *httpAnswer) Flush() error { return a.control.Flush() }
+func (a *httpAnswer) Flush() error { return http.NewResponseController(a.w).Flush() }

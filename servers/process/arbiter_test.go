@@ -68,9 +68,7 @@ func TestArbiterReplacesSilent(t *testing.T) {
 	g := launch(t, Launch{}, "arbiter:2,300ms,30s,silent0")
 	eventually(t, "2 workers", hasWorkers(g, 2))
 	eventually(t, "the silent one is replaced", func() bool { return g.Board().Read().Restarts > 0 })
-	if !strings.Contains(g.Log(), "no sign of life") {
-		t.Error("the log doesn't say why")
-	}
+	eventually(t, "the log says why", func() bool { return strings.Contains(g.Log(), "no sign of life") })
 }
 
 func TestArbiterReloads(t *testing.T) {
