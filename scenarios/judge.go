@@ -43,7 +43,7 @@ func judge(t *Trial, s *Scenario, o *observed) {
 		judgeSchedule(t, o, invalid, warn)
 	}
 	if share := t.Generator.CPU.Seconds() / t.Window.Seconds() / float64(o.generatorCores); share > maxGeneratorCPU {
-		invalid("the load generator used %.0f %% of its %d cores and was the bottleneck itself; lower the load or use a larger machine", share*100, o.generatorCores)
+		invalid("the load generator used %.0f %% of its %s and was the bottleneck itself; lower the load or use a larger machine", share*100, cores(o.generatorCores))
 	} else if share > busyGenerator && !o.pinned {
 		warn("the load generator used more than %.0f %% of the cores it shares with the server, which makes fast models look closer together than they are", busyGenerator*100)
 	}
@@ -65,6 +65,13 @@ func judge(t *Trial, s *Scenario, o *observed) {
 		warn("other programs used more than %.0f %% of the processor time", someOthers*100)
 	}
 	judgeAnswers(t, invalid, warn)
+}
+
+func cores(n int) string {
+	if n == 1 {
+		return "core"
+	}
+	return fmt.Sprintf("%d cores", n)
 }
 
 // judgeSchedule asks whether the open loop was really offered.

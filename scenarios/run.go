@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"sync"
 	"time"
 
@@ -56,6 +57,7 @@ type runner struct {
 	result *Result
 
 	generator, server []int // cores; nil = all
+	procs             int   // GOMAXPROCS before it was pinned
 
 	mu sync.Mutex // serialises on
 	on func(Event)
@@ -107,11 +109,13 @@ func (r *runner) pin() error {
 	if err := process.OnCores(r.generator); err != nil {
 		return fmt.Errorf("--pin: %w", err)
 	}
+	r.procs = runtime.GOMAXPROCS(len(r.generator)) // more threads than cores would only get in each other's way
 	return nil
 }
 
 func (r *runner) unpin() {
 	if r.generator != nil {
+		runtime.GOMAXPROCS(r.procs)
 		_ = process.OnCores(append(r.generator, r.server...)) // they were ours before
 	}
 }

@@ -17,6 +17,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"gatewaylab/servers"
+	"gatewaylab/servers/process"
 )
 
 var (
@@ -73,10 +74,31 @@ func vegetaRate(b *testing.B, url string, d time.Duration) float64 {
 }
 
 // BenchmarkClosedLoop compares the closed-loop rate of vegeta's default client
-// with ours against the lab's own async model. A round is one, the other
+// with ours against the lab's own async model: on cores that generator and
+// server share, where a server that costs as much as the generator hides half
+// of the difference, and on disjoint halves of them. A round is one, the other
 // twice, and the one again, so that a neighbour's burst hits both.
 func BenchmarkClosedLoop(b *testing.B) {
-	url := asyncModel(b) + "/hello"
+	b.Run("shared", func(b *testing.B) { compareClients(b, asyncModel(b, nil)+"/hello") })
+	b.Run("pinned", func(b *testing.B) {
+		cores := process.Cores()
+		half := len(cores) / 2
+		if half == 0 {
+			b.Skip("needs two cores")
+		}
+		url := asyncModel(b, cores[half:]) + "/hello"
+		if err := process.OnCores(cores[:half]); err != nil {
+			b.Skip(err)
+		}
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(half))
+		compareClients(b, url)
+		if err := process.OnCores(cores); err != nil {
+			b.Error(err)
+		}
+	})
+}
+
+func compareClients(b *testing.B, url string) {
 	const slice = 400 * time.Millisecond
 	closedRate(b, url, slice)
 	vegetaRate(b, url, slice)
@@ -100,7 +122,7 @@ func BenchmarkClosedLoop(b *testing.B) {
 }
 
 // asyncModel starts the lab's async model for the benchmark's time.
-func asyncModel(b *testing.B) string {
+func asyncModel(b *testing.B, cores []int) string {
 	b.Helper()
 	programs, err := servers.FindPrograms(b.Context(), os.Stderr)
 	if err != nil {
@@ -110,7 +132,7 @@ func asyncModel(b *testing.B) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	inst, err := servers.Start(b.Context(), model, servers.Launch{Programs: programs})
+	inst, err := servers.Start(b.Context(), model, servers.Launch{Programs: programs, Cores: cores})
 	if err != nil {
 		b.Fatal(err)
 	}
