@@ -109,6 +109,7 @@ func newAttack(s *Scenario, server string) *load.Attack {
 		For:     s.Warmup + s.For + tail,
 		Timeout: s.Timeout,
 		RawFrom: s.Warmup,
+		RawTo:   s.Warmup + s.For,
 	}
 }
 

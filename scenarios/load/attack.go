@@ -39,6 +39,7 @@ type Attack struct {
 	// rest are numbered from 0 without a gap, as vegeta plot needs them.
 	Raw     io.Writer
 	RawFrom time.Duration
+	RawTo   time.Duration // hits due from then on are left out too; 0 = none are
 }
 
 // Outcome is what the hits don't tell.

@@ -47,6 +47,7 @@ func rawAttack(t *testing.T, l Load, raw io.Writer) *Attack {
 		Name:    "hello async 1",
 		Raw:     raw,
 		RawFrom: 100 * time.Millisecond,
+		RawTo:   250 * time.Millisecond,
 	}
 }
 
@@ -70,7 +71,7 @@ func TestRaw(t *testing.T) {
 			}
 			var want []*Hit
 			for _, h := range bySeq {
-				if !h.Cut && h.Due >= a.RawFrom {
+				if !h.Cut && h.Due >= a.RawFrom && h.Due < a.RawTo {
 					want = append(want, h)
 				}
 			}
@@ -126,7 +127,7 @@ func TestVegetaReadsRaw(t *testing.T) {
 			}
 			var kept, okay int
 			for _, h := range hits {
-				if !h.Cut && h.Due >= a.RawFrom {
+				if !h.Cut && h.Due >= a.RawFrom && h.Due < a.RawTo {
 					kept++
 					if h.Kind == "" {
 						okay++

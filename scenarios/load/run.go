@@ -204,12 +204,17 @@ func (r *run) collect(results <-chan *vegeta.Result, each func(*Hit)) error {
 		f = r.flights.land(res.Seq, f)
 		r.sent++
 		h = f.hit(res.Timestamp.Sub(r.began), res)
-		if r.spool != nil && failed == nil && !h.Cut && h.Due >= r.attack.RawFrom {
+		if r.spool != nil && failed == nil && !h.Cut && r.attack.recorded(h.Due) {
 			failed = r.spool.add(&h)
 		}
 		each(&h)
 	}
 	return failed
+}
+
+// recorded says whether a hit that was due then belongs in Raw.
+func (a *Attack) recorded(due time.Duration) bool {
+	return due >= a.RawFrom && (a.RawTo == 0 || due < a.RawTo)
 }
 
 // hit is what is told about a flight that ended; sent is when a worker took it.
