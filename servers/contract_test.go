@@ -1,3 +1,5 @@
+//go:build unix
+
 package servers_test
 
 import (
@@ -40,9 +42,6 @@ func start(t *testing.T, spec string) *servers.Instance {
 // launch is start for a test that stops the model itself.
 func launch(t *testing.T, spec string) *servers.Instance {
 	t.Helper()
-	if runtime.GOOS == "windows" {
-		t.Skip("server models need Linux or macOS")
-	}
 	p, err := programs()
 	if err != nil {
 		t.Fatal(err)
