@@ -424,3 +424,26 @@ func TestCheck(t *testing.T) {
 		t.Errorf("default %d", n)
 	}
 }
+
+// An answer that comes after the timeout is a timeout, although the connection's
+// deadline may be later by up to an eighth of it.
+func TestLateAnswerIsATimeout(t *testing.T) {
+	t.Parallel()
+	const timeout = 400 * time.Millisecond
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(timeout + timeout/16)
+		_, _ = io.WriteString(w, "late")
+	}))
+	t.Cleanup(srv.Close)
+	hits, _ := attack(t, &Attack{
+		Load: Load{Kind: Open, Rate: 20}, Request: Request{URL: srv.URL}, For: 500 * time.Millisecond, Timeout: timeout,
+	})
+	if len(hits) != 10 {
+		t.Errorf("%d hits, want 10", len(hits))
+	}
+	for _, h := range hits {
+		if h.Kind != KindTimeout || h.Code != 0 || h.Latency < timeout {
+			t.Errorf("hit %d after %s: %q, status %d; want a timeout", h.Seq, h.Latency, h.Kind, h.Code)
+		}
+	}
+}

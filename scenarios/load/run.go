@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -188,7 +189,11 @@ func (r *run) hit(f *flight, now time.Duration) {
 			t.drop(c)
 		}
 	}
-	if err != nil {
+	switch {
+	case err == nil && f.done-now > t.timeout:
+		// It came all the same: deadlines are moved in steps.
+		err, f.code, f.status = os.ErrDeadlineExceeded, 0, ""
+	case err != nil:
 		f.done = time.Since(r.began)
 		f.cut = t.ctx.Err() != nil
 	}
