@@ -28,7 +28,27 @@ const (
 type stage struct {
 	events chan scenarios.Event
 	done   chan error
-	out    chan []byte
+	left   chan struct{} // closed when the screen has been left
+	out    chan string
+}
+
+// record reads everything that is drawn.
+func (s *stage) record(r io.Reader) {
+	var b bytes.Buffer
+	chunk := make([]byte, 4096)
+	left := false
+	for {
+		n, err := r.Read(chunk)
+		b.Write(chunk[:n])
+		if !left && bytes.Contains(b.Bytes(), []byte(leaveScreen)) {
+			left = true
+			close(s.left)
+		}
+		if err != nil {
+			s.out <- b.String()
+			return
+		}
+	}
 }
 
 func show(ctx context.Context, t *testing.T, in io.Reader, stop func()) *stage {
@@ -37,11 +57,8 @@ func show(ctx context.Context, t *testing.T, in io.Reader, stop func()) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{make(chan scenarios.Event), make(chan error, 1), make(chan []byte, 1)}
-	go func() {
-		b, _ := io.ReadAll(r)
-		s.out <- b
-	}()
+	s := &stage{make(chan scenarios.Event), make(chan error, 1), make(chan struct{}), make(chan string, 1)}
+	go s.record(r)
 	go func() {
 		err := Show(ctx, s.events, Options{In: in, Out: w, Stop: stop, FrameRate: 60, NoColor: true})
 		s.done <- errors.Join(err, w.Close())
@@ -53,7 +70,7 @@ func (s *stage) end(t *testing.T) (string, error) {
 	t.Helper()
 	select {
 	case err := <-s.done:
-		return string(<-s.out), err
+		return <-s.out, err
 	case <-time.After(patience):
 		t.Fatal("Show did not return after its events were closed")
 		return "", nil
@@ -125,6 +142,11 @@ func TestShowOutlivesItsContext(t *testing.T) {
 func TestBrokenDisplay(t *testing.T) {
 	broken := errors.New("the keyboard fell off")
 	s := show(t.Context(), t, iotest.ErrReader(broken), nil)
+	select {
+	case <-s.left:
+	case <-time.After(patience):
+		t.Fatal("a display whose input fails stays on")
+	}
 	for range 1000 {
 		s.events <- scenarios.Note{Text: "still running"}
 	}
