@@ -103,7 +103,9 @@ type Interval struct {
 
 // ServerCost is what the server's whole process tree used in the window.
 type ServerCost struct {
-	CPU         time.Duration `json:"cpu"`
+	CPU time.Duration `json:"cpu"`
+	// PeakMemory is the most of several readings within the window; with a
+	// process for each request, one reading at its end.
 	PeakMemory  int64         `json:"peak_memory"`
 	MemoryKind  string        `json:"memory_kind"`
 	Processes   int           `json:"processes"` // peak
