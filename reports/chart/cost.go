@@ -71,7 +71,7 @@ func (v *run) memoryWords() string {
 	case kinds["pss"] && kinds["rss"]:
 		return "Memory: partly proportional, partly resident set size, which counts shared pages once per process; not comparable."
 	case kinds["pss"]:
-		return "Memory: proportional set size (PSS), shared pages divided among the processes that share them."
+		return "Memory: proportional set size (PSS), shared pages divided among the processes that share them; with a process for each request, read once, at the end."
 	case kinds["rss"]:
 		return "Memory: resident set size (RSS), shared pages counted once per process."
 	}
