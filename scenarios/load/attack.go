@@ -1,32 +1,41 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"math"
-	"net/http"
 	"sync"
 	"time"
-)
 
-// Request is what each hit sends.
-type Request struct {
-	Method string // GET if empty
-	URL    string // http://host:port/path?query
-	Header http.Header
-	Body   []byte
-}
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+)
 
 // An Attack is one load on one server: fresh connections, nothing shared with
 // another. It may be run again; every Run stands alone.
 type Attack struct {
-	Load    Load
-	Request Request
-	For     time.Duration // how long hits are sent, warm-up included
-	Timeout time.Duration // of each hit, connecting included
-	// MaxInFlight bounds the hits of an open loop that are under way at once.
+	Stages []Stage // one after the other
+	// Requests are what hits send, each with a probability in proportion to
+	// its weight. Which one a hit sends depends on Seed and the hit's number
+	// alone, so that two servers get the same.
+	Requests []Request
+	Timeout  time.Duration // of each hit, connecting included
+	Seed     uint64        // of Poisson arrivals, think times, the mix and drawn values
+
+	Protocol Protocol // "" is HTTP/1.1
+	// Streams bounds the requests that are under way on one HTTP/2
+	// connection; 0 is as many as the server allows.
+	Streams int
+	// PerConnection is how many requests a connection serves before it is
+	// closed, and told so with the last; 0 is as many as come.
+	PerConnection int
+
+	// Beside are clients that do something of their own while the load goes on.
+	Beside []Crowd
+	// Aside is called for what each of them did, not at the same time as
+	// another and as each. It may be nil.
+	Aside func(crowd int, h *Hit)
+
+	// MaxInFlight bounds the hits of open stages that are under way at once.
 	// One that is due when so many are is sent late, or never: see Outcome. 0
 	// is 10,000, or less where the limit on open files is lower (see
 	// DefaultInFlight).
@@ -42,31 +51,43 @@ type Attack struct {
 	RawTo   time.Duration // hits due from then on are left out too; 0 = none are
 }
 
+// Protocol is what hits are sent over.
+type Protocol string
+
+const (
+	HTTP1     Protocol = "http/1.1"
+	H2C       Protocol = "h2c"       // HTTP/2 over TCP, by prior knowledge
+	H2        Protocol = "h2"        // HTTP/2 over TLS, chosen by ALPN
+	WebSocket Protocol = "websocket" // RFC 6455 over HTTP/1.1; a hit is a message and its echo
+)
+
 // Outcome is what the hits don't tell.
 type Outcome struct {
 	Began       time.Time
-	Ended       time.Duration // when sending ended: For, or earlier if the attack was cancelled
-	Due         uint64        // hits due before Ended; closed loop: the same as Sent
+	Ended       time.Duration // when sending ended: the attack's length, or earlier if it was cancelled
+	Due         uint64        // hits due before Ended; those of closed stages are due when they are sent
 	Sent        uint64        // hits sent, each of which was reported
-	Connections uint64        // opened
+	Connections uint64        // opened by hits
 	Retries     uint64        // hits sent once more because an idle connection had died
 
-	due schedule // nil: closed loop
+	due  *schedule // nil: no open stage
+	open uint64    // of Sent, those of open stages
 }
 
 // Unsent is how many hits were due and never sent.
 func (o *Outcome) Unsent() uint64 { return o.UnsentIn(0, o.Ended) }
 
-// UnsentIn is how many hits were due in [from, to) and never sent. Hits are
-// sent in the order in which they are due, so these are the last ones.
+// UnsentIn is how many hits were due in [from, to) and never sent. Hits of
+// open stages are sent in the order in which they are due, so these are the
+// last ones.
 func (o *Outcome) UnsentIn(from, to time.Duration) uint64 {
 	if o.due == nil {
 		return 0
 	}
-	return o.due.count(o.Sent, from, min(to, o.Ended))
+	return o.due.count(o.open, from, min(to, o.Ended))
 }
 
-// DueIn is how many hits of an open loop were due in [from, to), sent or not.
+// DueIn is how many hits of open stages were due in [from, to), sent or not.
 func (o *Outcome) DueIn(from, to time.Duration) uint64 {
 	if o.due == nil {
 		return 0
@@ -87,108 +108,152 @@ func DefaultInFlight() int {
 	return int(max(limit, 2*spareFiles) - spareFiles)
 }
 
-// Bound is how many hits can be in flight at once.
+// Bound is how many hits of open stages can be in flight at once; with closed
+// stages alone, the most users there are.
 func (a *Attack) Bound() int {
+	users := 0
+	for i := range a.Stages {
+		_, n := a.Stages[i].Peak()
+		users = max(users, n)
+	}
 	switch {
-	case a.Load.Kind == Closed:
-		return a.Load.Clients
+	case !a.has(true):
+		return users
 	case a.MaxInFlight > 0:
 		return a.MaxInFlight
 	}
 	return DefaultInFlight()
 }
 
+// has says whether any stage is open, or any closed.
+func (a *Attack) has(open bool) bool {
+	for i := range a.Stages {
+		if a.Stages[i].Open() == open {
+			return true
+		}
+	}
+	return false
+}
+
+// Length is how long hits are sent: all stages together.
+func (a *Attack) Length() (d time.Duration) {
+	for i := range a.Stages {
+		d += a.Stages[i].For
+	}
+	return d
+}
+
 // Check says what is wrong with an attack before anything is started.
 func (a *Attack) Check() error {
-	workers := a.MaxInFlight
-	switch a.Load.Kind {
-	case Open:
-		if !(a.Load.Rate > 0) || math.IsInf(a.Load.Rate, 0) {
-			return fmt.Errorf("open loop: rate is %v per second; it must be above 0", a.Load.Rate)
+	if len(a.Stages) == 0 {
+		return fmt.Errorf("load has no stage")
+	}
+	files := a.MaxInFlight
+	for i := range a.Stages {
+		if err := a.Stages[i].Check(); err != nil {
+			if len(a.Stages) > 1 {
+				return fmt.Errorf("stage %d: %w", i+1, err)
+			}
+			return err
 		}
-	case Closed:
-		if workers = a.Load.Clients; workers <= 0 {
-			return fmt.Errorf("closed loop: %d clients; there must be at least 1", workers)
+		_, users := a.Stages[i].Peak()
+		files = max(files, users)
+	}
+	for i := range a.Beside {
+		if err := a.Beside[i].Check(); err != nil {
+			return err
 		}
-	default:
-		return fmt.Errorf("load kind %q: it must be %q or %q", a.Load.Kind, Open, Closed)
+		files += a.Beside[i].Clients
 	}
 	switch limit, known := fileLimit(); {
-	case a.For <= 0:
-		return fmt.Errorf("attack for %v: it must last longer than 0s", a.For)
 	case a.Timeout <= 0:
 		return fmt.Errorf("timeout %v: it must be longer than 0s", a.Timeout)
-	case workers < 0:
-		return fmt.Errorf("at most %d in flight: it must be 0 (default) or more", workers)
-	case known && uint64(workers)+spareFiles > limit:
+	case a.MaxInFlight < 0:
+		return fmt.Errorf("at most %d in flight: it must be 0 (default) or more", a.MaxInFlight)
+	case a.Streams < 0:
+		return fmt.Errorf("%d streams per connection: it must be 0 (as many as the server allows) or more", a.Streams)
+	case a.PerConnection < 0:
+		return fmt.Errorf("%d requests per connection: it must be 0 (no limit) or more", a.PerConnection)
+	case known && uint64(files)+spareFiles > limit:
 		return fmt.Errorf("%d requests at once need %d open files and the limit is %d: raise it (ulimit -n) or ask for fewer",
-			workers, workers+spareFiles, limit)
+			files, files+spareFiles, limit)
 	}
-	_, err := a.message()
+	_, _, err := a.prepare()
 	return err
 }
 
-// message is the request of every hit, encoded once.
-func (a *Attack) message() (*message, error) {
-	req, err := http.NewRequest(a.Request.Method, a.Request.URL, nil)
-	if err != nil {
-		return nil, fmt.Errorf("request: %w", err)
-	}
-	if a.Request.Header != nil {
-		req.Header = a.Request.Header.Clone()
-	}
-	if host := req.Header.Get("Host"); host != "" {
-		req.Host = host
-	}
-	if n := len(a.Request.Body); n > 0 {
-		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(nil)), int64(n)
-	}
-	m := &message{toHEAD: req.Method == http.MethodHead, replay: idempotent(req.Method)}
-	if err := m.setAddr(req.URL); err != nil {
-		return nil, fmt.Errorf("request: %w", err)
-	}
-	head, err := encodeHead(req, int64(len(a.Request.Body)))
-	if err != nil {
-		return nil, fmt.Errorf("request: %w", err)
-	}
-	m.wire = append(head, a.Request.Body...)
-	return m, nil
-}
-
-// Run sends the load and calls each for every hit, from this goroutine, in the
-// order in which they end; a Hit is good until each returns. Then it returns,
-// leaving nothing behind: no goroutine, no connection.
+// Run sends the load and calls each for every hit, one at a time, in the order
+// in which they end but for races of microseconds; a Hit is good until each
+// returns. Then it returns, leaving nothing behind: no goroutine, no
+// connection.
 //
-// A closed loop ends at For: hits under way are cut, and reported as such. An
-// open loop then sends nothing more, and waits for its answers, each up to the
-// timeout. Cancelling ctx cuts either at once; that is no error, and what was
-// measured until then is reported.
+// If the last stage is closed, hits under way at its end are cut, and reported
+// as such; if it is open, nothing more is sent then, and answers are waited
+// for, each up to the timeout. Cancelling ctx cuts at once; that is no error,
+// and what was measured until then is reported.
 //
 // live may be nil.
 func (a *Attack) Run(ctx context.Context, live *Gauge, each func(*Hit)) (Outcome, error) {
 	if err := a.Check(); err != nil {
 		return Outcome{}, err
 	}
-	r, err := a.newRun(live)
+	r, err := a.newRun(live, each)
 	if err != nil {
 		return Outcome{}, err
 	}
 	defer r.close()
 
-	results := r.start()
+	r.stop, r.stopped = context.WithCancel(context.Background())
+	defer r.stopped()
+	r.caller, r.began = a.newCaller()
+	r.live.start(r.began, r.caller.Connections)
+	var traffic, rest sync.WaitGroup
+	var attacker *vegeta.Attacker
+	if a.has(true) {
+		attacker = r.attacker()
+		traffic.Go(func() { r.arrive(attacker) })
+	}
+	if a.has(false) {
+		traffic.Go(r.closedStages)
+	}
+	for i := range a.Beside {
+		rest.Go(func() { r.crowd(i) })
+	}
 	over := make(chan struct{})
-	var ender sync.WaitGroup
-	ender.Go(func() { r.end(ctx, over) })
-	spoolErr := r.collect(results, each)
+	rest.Go(func() { r.end(ctx, attacker, over) })
+	traffic.Wait()
+	r.stopped()
 	close(over)
-	ender.Wait()
+	rest.Wait()
 
 	o := r.outcome()
-	if a.Raw != nil && spoolErr == nil {
-		spoolErr = r.spool.encode(a, r.began)
+	if a.Raw != nil && r.err == nil {
+		r.err = r.spool.encode(a, r.began)
 	}
-	if spoolErr != nil {
-		return o, fmt.Errorf("write raw hits: %w", spoolErr)
+	if r.err != nil {
+		return o, fmt.Errorf("write raw hits: %w", r.err)
 	}
 	return o, nil
+}
+
+// closedStages runs the closed stages, each at its time. The users of one may
+// still wait for their last answers when the next begins.
+func (r *run) closedStages() {
+	var all sync.WaitGroup
+	var start time.Duration
+	for i := range r.attack.Stages {
+		s := &r.attack.Stages[i]
+		if from := start; !s.Open() {
+			all.Go(func() { r.users(i, from) })
+		}
+		start += s.For
+	}
+	all.Wait()
+}
+
+// newCaller makes what does the exchanges; its epoch is the attack's start.
+func (a *Attack) newCaller() (caller, time.Time) {
+	t := NewTransport(a.Timeout)
+	t.perConnection = a.PerConnection
+	return t, t.epoch
 }

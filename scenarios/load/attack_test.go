@@ -77,9 +77,9 @@ func hanging(t *testing.T) string {
 func TestOpenLoop(t *testing.T) {
 	srv := newHello(t)
 	hits, o := attack(t, &Attack{
-		Load:    Load{Kind: Open, Rate: 500},
-		Request: Request{URL: srv.URL + "/x"},
-		For:     400 * time.Millisecond,
+		Stages:   arriving(500, 400*time.Millisecond),
+		Requests: []Request{{URL: srv.URL + "/x"}},
+
 		Timeout: patient,
 	})
 	if o.Due != 200 || o.Sent+o.Unsent() != o.Due || o.DueIn(100*time.Millisecond, 200*time.Millisecond) != 50 {
@@ -123,9 +123,9 @@ func TestUnsentIsCounted(t *testing.T) {
 	// Every hit hangs until the timeout and three may be under way at once: of
 	// thirty, three are sent.
 	hits, o := attack(t, &Attack{
-		Load:        Load{Kind: Open, Rate: 100},
-		Request:     Request{URL: hanging(t)},
-		For:         300 * time.Millisecond,
+		Stages:   arriving(100, 300*time.Millisecond),
+		Requests: []Request{{URL: hanging(t)}},
+
 		Timeout:     time.Second,
 		MaxInFlight: 3,
 	})
@@ -168,9 +168,9 @@ func TestClosedLoop(t *testing.T) {
 	var live Gauge
 	var hits, cut, fresh, done int
 	a := &Attack{
-		Load:    Load{Kind: Closed, Clients: clients},
-		Request: Request{URL: url},
-		For:     300 * time.Millisecond,
+		Stages:   looping(clients, 300*time.Millisecond),
+		Requests: []Request{{URL: url}},
+
 		Timeout: patient,
 	}
 	o, err := a.Run(t.Context(), &live, func(h *Hit) {
@@ -211,9 +211,9 @@ func TestClosedLoop(t *testing.T) {
 func TestClosedLoopIsCut(t *testing.T) {
 	began := time.Now()
 	hits, o := attack(t, &Attack{
-		Load:    Load{Kind: Closed, Clients: 5},
-		Request: Request{URL: hanging(t)},
-		For:     100 * time.Millisecond,
+		Stages:   looping(5, 100*time.Millisecond),
+		Requests: []Request{{URL: hanging(t)}},
+
 		Timeout: time.Hour,
 	})
 	if time.Since(began) > patient {
@@ -231,16 +231,18 @@ func TestClosedLoopIsCut(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	for name, l := range map[string]Load{
-		"open":        {Kind: Open, Rate: 200},
-		"open, slow":  {Kind: Open, Rate: 0.001}, // asleep until the next hit is due
-		"open, stuck": {Kind: Open, Rate: 1000},  // no worker is free
-		"closed":      {Kind: Closed, Clients: 4},
+	for name, l := range map[string][]Stage{
+		"open":        arriving(200, time.Hour),
+		"open, slow":  arriving(0.001, time.Hour), // asleep until the next hit is due
+		"open, stuck": arriving(1000, time.Hour),  // no worker is free
+		"closed":      looping(4, time.Hour),
+		"thinking":    {{Shape: Users, UsersFrom: 4, Think: time.Hour, For: time.Hour}},
+		"mixed":       append(looping(4, 10*time.Millisecond), arriving(200, time.Hour)...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			a := &Attack{Load: l, Request: Request{URL: hanging(t)}, For: time.Hour, Timeout: time.Hour, MaxInFlight: 20}
+			a := &Attack{Stages: l, Requests: []Request{{URL: hanging(t)}}, Timeout: time.Hour, MaxInFlight: 20}
 			var live Gauge
 			var cancelled time.Time
 			go func() {
@@ -273,7 +275,7 @@ func TestCancel(t *testing.T) {
 func TestCancelledBeforeItBegan(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	a := &Attack{Load: Load{Kind: Closed, Clients: 2}, Request: Request{URL: hanging(t)}, For: time.Hour, Timeout: time.Hour}
+	a := &Attack{Stages: looping(2, time.Hour), Requests: []Request{{URL: hanging(t)}}, Timeout: time.Hour}
 	if _, err := a.Run(ctx, nil, func(*Hit) {}); err != nil {
 		t.Error(err)
 	}
@@ -284,7 +286,7 @@ func TestNothingIsShared(t *testing.T) {
 	one, two := newHello(t), newHello(t)
 	var both sync.WaitGroup
 	for _, srv := range []*hello{one, two} {
-		a := Attack{Load: Load{Kind: Closed, Clients: 3}, Request: Request{URL: srv.URL}, For: 50 * time.Millisecond, Timeout: patient}
+		a := Attack{Stages: looping(3, 50*time.Millisecond), Requests: []Request{{URL: srv.URL}}, Timeout: patient}
 		both.Go(func() {
 			for run := int64(1); run <= 2; run++ { // the second run connects anew
 				o, err := a.Run(t.Context(), nil, func(h *Hit) {
@@ -336,9 +338,9 @@ func TestWhatHitsSay(t *testing.T) {
 				timeout = 20 * time.Millisecond
 			}
 			hits, _ := attack(t, &Attack{
-				Load:    Load{Kind: Open, Rate: 1},
-				Request: Request{URL: c.url, Method: c.method},
-				For:     time.Millisecond,
+				Stages:   arriving(1, time.Millisecond),
+				Requests: []Request{{URL: c.url, Method: c.method}},
+
 				Timeout: timeout,
 			})
 			if len(hits) != 1 {
@@ -372,9 +374,9 @@ func TestRequestBodyIsSentByEveryHit(t *testing.T) {
 			defer srv.Close()
 			header := http.Header{"Content-Type": {"text/x"}, "Host": {"example.test"}}
 			_, o := attack(t, &Attack{
-				Load:    Load{Kind: Open, Rate: 100},
-				Request: Request{Method: "POST", URL: srv.URL, Header: header, Body: make([]byte, size)},
-				For:     200 * time.Millisecond,
+				Stages:   arriving(100, 200*time.Millisecond),
+				Requests: []Request{{Method: "POST", URL: srv.URL, Header: header, Body: make([]byte, size)}},
+
 				Timeout: patient,
 			})
 			if n := bad.Load(); n != 0 || o.Sent == 0 {
@@ -385,7 +387,7 @@ func TestRequestBodyIsSentByEveryHit(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	good := Attack{Load: Load{Kind: Open, Rate: 1}, Request: Request{URL: "http://127.0.0.1:1/"}, For: 1, Timeout: 1}
+	good := Attack{Stages: arriving(1, 1), Requests: []Request{{URL: "http://127.0.0.1:1/"}}, Timeout: 1}
 	if err := good.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -393,21 +395,22 @@ func TestCheck(t *testing.T) {
 		change func(*Attack)
 		reason string
 	}{
-		{func(a *Attack) { a.Load.Rate = 0 }, "rate is 0 per second"},
-		{func(a *Attack) { a.Load.Rate = math.NaN() }, "rate is NaN"},
-		{func(a *Attack) { a.Load.Rate = math.Inf(1) }, "rate is +Inf"},
-		{func(a *Attack) { a.Load = Load{Kind: Closed} }, "0 clients"},
-		{func(a *Attack) { a.Load.Kind = "half" }, `kind "half"`},
-		{func(a *Attack) { a.For = 0 }, "attack for 0s"},
+		{func(a *Attack) { a.Stages[0].From = 0 }, "rate is 0 per second"},
+		{func(a *Attack) { a.Stages[0].From = math.NaN() }, "rate is NaN"},
+		{func(a *Attack) { a.Stages[0].From = math.Inf(1) }, "rate is +Inf"},
+		{func(a *Attack) { a.Stages = looping(0, 1) }, "0 users"},
+		{func(a *Attack) { a.Stages[0].Shape = "half" }, `shape "half"`},
+		{func(a *Attack) { a.Stages[0].For = 0 }, "constant for 0s"},
 		{func(a *Attack) { a.Timeout = 0 }, "timeout 0s"},
 		{func(a *Attack) { a.MaxInFlight = -1 }, "-1 in flight"},
-		{func(a *Attack) { a.Request.URL = "https://127.0.0.1/" }, "only http"},
-		{func(a *Attack) { a.Request.URL = "/path" }, "no host"},
-		{func(a *Attack) { a.Request.URL = "http://[::1" }, "request: "},
-		{func(a *Attack) { a.Request.Method = "A B" }, "method"},
-		{func(a *Attack) { a.Request.Header = http.Header{"A": {"\n"}} }, "header"},
+		{func(a *Attack) { a.Requests[0].URL = "https://127.0.0.1/" }, "only http"},
+		{func(a *Attack) { a.Requests[0].URL = "/path" }, "no host"},
+		{func(a *Attack) { a.Requests[0].URL = "http://[::1" }, "request: "},
+		{func(a *Attack) { a.Requests[0].Method = "A B" }, "method"},
+		{func(a *Attack) { a.Requests[0].Header = http.Header{"A": {"\n"}} }, "header"},
 	} {
 		a := good
+		a.Stages, a.Requests = slices.Clone(good.Stages), slices.Clone(good.Requests)
 		c.change(&a)
 		if _, err := a.Run(t.Context(), nil, nil); err == nil || !strings.Contains(err.Error(), c.reason) {
 			t.Errorf("got %v, want something with %q", err, c.reason)
@@ -436,7 +439,7 @@ func TestLateAnswerIsATimeout(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	hits, _ := attack(t, &Attack{
-		Load: Load{Kind: Open, Rate: 20}, Request: Request{URL: srv.URL}, For: 500 * time.Millisecond, Timeout: timeout,
+		Stages: arriving(20, 500*time.Millisecond), Requests: []Request{{URL: srv.URL}}, Timeout: timeout,
 	})
 	if len(hits) != 10 {
 		t.Errorf("%d hits, want 10", len(hits))

@@ -30,7 +30,7 @@ const benchClients = 64
 // closedRate is how many requests a second succeed in a closed loop.
 func closedRate(b *testing.B, url string, d time.Duration) float64 {
 	b.Helper()
-	a := Attack{Load: Load{Kind: Closed, Clients: benchClients}, Request: Request{URL: url}, For: d, Timeout: 5 * time.Second}
+	a := Attack{Stages: looping(benchClients, d), Requests: []Request{{URL: url}}, Timeout: 5 * time.Second}
 	var ok int
 	_, err := a.Run(context.Background(), nil, func(h *Hit) {
 		if h.Kind == "" && !h.Cut {
@@ -151,9 +151,9 @@ func asyncModel(b *testing.B, cores []int) string {
 func BenchmarkOpenLoop(b *testing.B) {
 	url := serve(b, "null")
 	a := Attack{
-		Load:    Load{Kind: Open, Rate: 20_000},
-		Request: Request{URL: url},
-		For:     3 * time.Second,
+		Stages:   arriving(20_000, 3*time.Second),
+		Requests: []Request{{URL: url}},
+
 		Timeout: 5 * time.Second,
 
 		MaxInFlight: 256,
@@ -193,18 +193,17 @@ func BenchmarkOpenLoop(b *testing.B) {
 // BenchmarkHit is one request over a connection that is there, without vegeta:
 // what the transport itself costs.
 func BenchmarkHit(b *testing.B) {
-	r := &run{attack: &Attack{Request: Request{URL: serve(b, "null")}}, flights: newFlights(), live: new(Gauge)}
-	var err error
-	if r.message, err = r.attack.message(); err != nil {
+	p, err := (&Request{URL: serve(b, "null")}).prepare()
+	if err != nil {
 		b.Fatal(err)
 	}
-	r.transport = NewTransport(5 * time.Second)
-	defer r.transport.Close()
+	t := NewTransport(5 * time.Second)
+	defer t.Close()
 	b.ReportAllocs()
 	var f flight
 	for b.Loop() {
-		f = flight{}
-		if r.hit(&f, time.Since(r.transport.epoch)); f.err != nil {
+		f.reset()
+		if t.call(p.fixed, &f, time.Since(t.epoch)); f.err != nil {
 			b.Fatal(f.err)
 		}
 	}
@@ -228,9 +227,9 @@ func BenchmarkAttack(b *testing.B) {
 // after a tenth of them.
 func BenchmarkMemory(b *testing.B) {
 	a := Attack{
-		Load:    Load{Kind: Closed, Clients: benchClients},
-		Request: Request{URL: serve(b, "null")},
-		For:     time.Hour,
+		Stages:   looping(benchClients, time.Hour),
+		Requests: []Request{{URL: serve(b, "null")}},
+
 		Timeout: 5 * time.Second,
 	}
 	ctx, cancel := context.WithCancel(context.Background())

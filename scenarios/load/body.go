@@ -3,6 +3,7 @@ package load
 import (
 	"io"
 	"net/http"
+	"time"
 )
 
 // framing is how the end of a body is told (RFC 9112 section 6.3).
@@ -168,6 +169,27 @@ func (b *body) discard() (n int64, err error) {
 		}
 		if err != nil {
 			return n, err
+		}
+	}
+}
+
+// timed is discard that appends to gaps the pauses between the reads in which
+// the body came. Pieces that arrive together count as one.
+func (b *body) timed(gaps []time.Duration) (n int64, _ []time.Duration, err error) {
+	last := b.at
+	for {
+		p, err := b.next()
+		if n > 0 && len(p) > 0 && b.at != last {
+			gaps = append(gaps, b.at-last)
+		}
+		if n += int64(len(p)); len(p) > 0 {
+			last = b.at
+		}
+		if err == io.EOF {
+			return n, gaps, nil
+		}
+		if err != nil {
+			return n, gaps, err
 		}
 	}
 }

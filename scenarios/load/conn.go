@@ -30,6 +30,8 @@ type conn struct {
 	reused  bool          // has served an earlier exchange
 	head    head          // of the final response; its slices are good until the body is read
 	first   time.Duration // when the first byte of that head came
+	served  int           // exchanges, this one included
+	last    bool          // this is to be the last exchange
 	silent  bool          // no byte of a response has come
 	writing chan error    // a write under way tells its end here; nil if none
 	request io.Closer     // the request's body, if it is a stream
@@ -109,14 +111,18 @@ func (c *conn) receive(toHEAD bool) error {
 
 // send writes the request, or starts to.
 func (c *conn) send(m *message) error {
-	if m.stream == nil && len(m.wire) <= inlineWrite {
-		_, err := c.nc.Write(m.wire)
+	wire := m.wire
+	if c.last {
+		wire = m.last
+	}
+	if m.stream == nil && len(wire) <= inlineWrite {
+		_, err := c.nc.Write(wire)
 		return err
 	}
 	done := make(chan error, 1)
 	c.writing, c.request = done, m.stream
 	go func() {
-		err := c.write(m)
+		err := c.write(m, wire)
 		done <- err
 		if err != nil && m.stream != nil {
 			// The server would wait for the rest, and so would we.
@@ -127,8 +133,8 @@ func (c *conn) send(m *message) error {
 }
 
 // write writes the whole request.
-func (c *conn) write(m *message) error {
-	if _, err := c.nc.Write(m.wire); err != nil || m.stream == nil {
+func (c *conn) write(m *message, wire []byte) error {
+	if _, err := c.nc.Write(wire); err != nil || m.stream == nil {
 		return err
 	}
 	err := m.copyStream(c.nc)
@@ -158,7 +164,7 @@ func (c *conn) written() bool {
 // reusable says whether the next exchange may use the connection: this one has
 // ended, both sides agree where, and nothing came after it.
 func (c *conn) reusable() bool {
-	return c.body.ended && c.body.framing != untilClose && !c.head.close &&
+	return !c.last && c.body.ended && c.body.framing != untilClose && !c.head.close &&
 		c.in.buffered() == 0 && c.written()
 }
 

@@ -6,10 +6,14 @@ import (
 	"time"
 )
 
-// A flight is a hit under way: what the pacer promised and the transport saw,
-// until vegeta's result with the same sequence number joins them.
+// A flight is a hit under way: what the schedule promised and the transport
+// saw. In an open loop vegeta's result with the same sequence number joins
+// them.
 type flight struct {
 	seq       uint64
+	number    uint64 // in the order of sending, over all stages
+	stage     int
+	request   int
 	due       time.Duration // open loops only
 	promised  bool          // due is set
 	ended     bool          // the transport has reported; the fields below are set
@@ -18,6 +22,7 @@ type flight struct {
 	code      int
 	status    string // "503 Service Unavailable", for failures
 	bytes     int64
+	gaps      []time.Duration
 	reused    bool
 	cut       bool
 	err       error
@@ -25,8 +30,8 @@ type flight struct {
 	answer http.Response // what vegeta is given
 }
 
-// flights holds the hits under way, by sequence number. Its size is bounded by
-// the number of workers; ended flights are reused.
+// flights holds the hits of open loops under way, by sequence number. Its size
+// is bounded by the number of workers; ended flights are reused.
 type flights struct {
 	mu   sync.Mutex
 	open map[uint64]*flight
@@ -36,10 +41,10 @@ type flights struct {
 func newFlights() *flights { return &flights{open: make(map[uint64]*flight)} }
 
 // promise notes when a hit is due.
-func (fs *flights) promise(seq uint64, due time.Duration) {
+func (fs *flights) promise(seq uint64, due time.Duration, stage int) {
 	fs.mu.Lock()
 	f := fs.get(seq)
-	f.due, f.promised = due, true
+	f.due, f.stage, f.promised = due, stage, true
 	fs.mu.Unlock()
 }
 
@@ -57,7 +62,7 @@ func (fs *flights) get(seq uint64) *flight {
 	var f *flight
 	if n := len(fs.free); n > 0 {
 		f, fs.free = fs.free[n-1], fs.free[:n-1]
-		*f = flight{}
+		f.reset()
 	} else {
 		f = new(flight)
 	}
@@ -65,6 +70,9 @@ func (fs *flights) get(seq uint64) *flight {
 	fs.open[seq] = f
 	return f
 }
+
+// reset makes a flight new, keeping what memory it has.
+func (f *flight) reset() { *f = flight{gaps: f.gaps[:0]} }
 
 // land takes a flight out of the table. The caller may use it until it calls
 // land again: it is then reused.

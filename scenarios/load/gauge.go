@@ -71,13 +71,17 @@ func (g *Gauge) start(began time.Time, opened func() uint64) {
 	g.peak, g.opened = 0, opened
 }
 
-func (g *Gauge) add(now time.Duration) {
+// add counts a hit that begins, and returns when that is and how many there
+// were before it: numbers are in the order of sending.
+func (g *Gauge) add() (now time.Duration, number uint64) {
 	g.mu.Lock()
+	now, number = time.Since(g.began), g.sent
 	g.advance(now)
 	g.inFlight++
 	g.peak = max(g.peak, g.inFlight)
 	g.sent++
 	g.mu.Unlock()
+	return now, number
 }
 
 func (g *Gauge) remove(now time.Duration) {

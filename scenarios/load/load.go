@@ -1,34 +1,17 @@
 // Package load makes the traffic: when each request is due, who sends it, and
-// what came of it. vegeta drives; around it stand what an honest measurement
-// needs and a load tester usually lacks: the time each request was due, the
-// requests that were due and never sent, and a transport that is fast enough
-// not to be the bottleneck itself.
+// what came of it. In open loops vegeta drives; around it stand what an honest
+// measurement needs and a load tester usually lacks: the time each request was
+// due, the requests that were due and never sent, and a transport that is fast
+// enough not to be the bottleneck itself.
 package load
 
 import "time"
 
-// Kind says how requests come to be sent.
-type Kind string
-
-const (
-	// Open is an open loop: requests are due at their times whether or not
-	// earlier ones have been answered, as users arrive at a public site.
-	Open Kind = "open"
-	// Closed is a closed loop: each of N clients sends its next request when
-	// its last was answered, as N batch jobs do.
-	Closed Kind = "closed"
-)
-
-// Load describes the traffic of one trial.
-type Load struct {
-	Kind    Kind    `json:"kind"`
-	Rate    float64 `json:"rate,omitempty"`    // open: arrivals per second
-	Clients int     `json:"clients,omitempty"` // closed: how many
-}
-
 // A Hit is what came of one request. Times count from the start of the attack.
 type Hit struct {
 	Seq       uint64
+	Stage     int           // index of the stage it was due in
+	Request   int           // index of what was sent
 	Due       time.Duration // when it should have been sent; closed loop: when it was
 	Sent      time.Duration // when it was sent
 	FirstByte time.Duration // sent → first byte of the final response's head; 0 if none came
@@ -39,6 +22,10 @@ type Hit struct {
 	Err       string        // the whole error text
 	Reused    bool          // went over a connection that had served an earlier hit
 	Cut       bool          // still in flight when the attack was ended on purpose; neither success nor error
+
+	// Gaps are the pauses between the pieces in which the body of a streamed
+	// response came (see Request.Stream).
+	Gaps []time.Duration
 }
 
 // Response is due → last byte, which is what a user waits.

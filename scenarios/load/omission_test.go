@@ -24,9 +24,9 @@ func TestCoordinatedOmission(t *testing.T) {
 	}))
 	defer srv.Close()
 	a := &Attack{
-		Load:        Load{Kind: Open, Rate: 100},
-		Request:     Request{URL: srv.URL},
-		For:         10 * time.Second,
+		Stages:   arriving(100, 10*time.Second),
+		Requests: []Request{{URL: srv.URL}},
+
 		Timeout:     patient,
 		MaxInFlight: 1,
 	}

@@ -31,10 +31,11 @@ type record struct {
 	Seq, Bytes    uint64
 	Sent, Latency int64
 	Code, Text    uint32 // status; bytes of text
+	Request       uint32 // its index
 }
 
 const (
-	recordSize = 8 + 8 + 8 + 8 + 4 + 4
+	recordSize = 8 + 8 + 8 + 8 + 4 + 4 + 4
 	maxText    = 64 << 10
 )
 
@@ -55,7 +56,7 @@ func (s *spool) add(h *Hit) error {
 	text := h.Err[:min(len(h.Err), maxText)]
 	b, err := binary.Append(s.w.AvailableBuffer(), binary.LittleEndian, &record{
 		Seq: h.Seq, Bytes: uint64(h.Bytes), Sent: int64(h.Sent), Latency: int64(h.Latency),
-		Code: uint32(h.Code), Text: uint32(len(text)),
+		Code: uint32(h.Code), Text: uint32(len(text)), Request: uint32(h.Request),
 	})
 	if err != nil {
 		return err
@@ -81,25 +82,26 @@ func (s *spool) encode(a *Attack, began time.Time) error {
 	if err != nil {
 		return err
 	}
-	method := a.Request.Method
-	if method == "" {
-		method = "GET"
-	}
 	out := bufio.NewWriterSize(a.Raw, 64<<10)
 	enc := vegeta.NewEncoder(out)
 	err = s.each(func(r *record, text string) error {
 		before, _ := slices.BinarySearch(gaps, r.Seq)
+		req := &a.Requests[r.Request]
+		method := req.Method
+		if method == "" {
+			method = "GET"
+		}
 		return enc.Encode(&vegeta.Result{
 			Attack:    a.Name,
 			Seq:       r.Seq - s.low - uint64(before),
 			Code:      uint16(r.Code),
 			Timestamp: began.Add(time.Duration(r.Sent)),
 			Latency:   time.Duration(r.Latency),
-			BytesOut:  uint64(len(a.Request.Body)),
+			BytesOut:  uint64(len(req.Body)) + uint64(req.Size),
 			BytesIn:   r.Bytes,
 			Error:     text,
 			Method:    method,
-			URL:       a.Request.URL,
+			URL:       req.URL,
 		})
 	})
 	if err != nil {

@@ -38,22 +38,22 @@ func flaky(t *testing.T) string {
 	return srv.URL + "/raw"
 }
 
-func rawAttack(t *testing.T, l Load, raw io.Writer) *Attack {
+func rawAttack(t *testing.T, stages []Stage, raw io.Writer) *Attack {
 	return &Attack{
-		Load:    l,
-		Request: Request{Method: "POST", URL: flaky(t), Body: []byte("abc")},
-		For:     300 * time.Millisecond,
-		Timeout: patient,
-		Name:    "hello async 1",
-		Raw:     raw,
-		RawFrom: 100 * time.Millisecond,
-		RawTo:   250 * time.Millisecond,
+		Stages:   stages,
+		Requests: []Request{{Method: "POST", URL: flaky(t), Body: []byte("abc")}},
+		Timeout:  patient,
+		Name:     "hello async 1",
+		Raw:      raw,
+		RawFrom:  100 * time.Millisecond,
+		RawTo:    250 * time.Millisecond,
 	}
 }
 
-var rawLoads = map[string]Load{
-	"open":   {Kind: Open, Rate: 400},
-	"closed": {Kind: Closed, Clients: 7},
+var rawLoads = map[string][]Stage{
+	"open":   arriving(400, 300*time.Millisecond),
+	"closed": looping(7, 300*time.Millisecond),
+	"mixed":  append(looping(3, 150*time.Millisecond), arriving(400, 150*time.Millisecond)...),
 }
 
 func TestRaw(t *testing.T) {
@@ -95,7 +95,7 @@ func TestRaw(t *testing.T) {
 			for i, h := range want {
 				w := vegeta.Result{
 					Attack: a.Name, Seq: uint64(i), Code: uint16(h.Code), Timestamp: o.Began.Add(h.Sent), Latency: h.Latency,
-					BytesOut: 3, BytesIn: uint64(h.Bytes), Error: h.Err, Method: "POST", URL: a.Request.URL,
+					BytesOut: 3, BytesIn: uint64(h.Bytes), Error: h.Err, Method: "POST", URL: a.Requests[0].URL,
 				}
 				if !got[i].Equal(w) {
 					t.Errorf("got %+v\nwant %+v", got[i], w)
@@ -190,7 +190,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, fmt.Errorf("no space left") }
 
 func TestRawThatCantBeWritten(t *testing.T) {
-	a := rawAttack(t, Load{Kind: Open, Rate: 100}, full{})
+	a := rawAttack(t, arriving(100, 300*time.Millisecond), full{})
 	var n uint64
 	o, err := a.Run(t.Context(), nil, func(*Hit) { n++ })
 	if err == nil || !strings.Contains(err.Error(), "no space left") || n == 0 || n != o.Sent {

@@ -19,7 +19,11 @@ type message struct {
 	wire   []byte        // the head, and the body unless it is a stream
 	stream io.ReadCloser // what follows wire; nil if nothing does
 	length int64         // of stream; −1: unknown, sent in chunks
+	last   []byte        // wire, with the word that the connection ends with it; nil if encoded for a RoundTripper
 	toHEAD bool
+	gaps   bool      // the pauses in the answer are wanted
+	of     *prepared // what it was made of, for other protocols than HTTP/1.1; nil if encoded for a RoundTripper
+	url    *url.URL
 	replay bool // may be sent once more when it is unsure whether it arrived
 }
 

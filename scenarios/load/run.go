@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
@@ -25,31 +26,53 @@ const ballast = 16 << 20
 // A run is an Attack under way. It is the http.RoundTripper that vegeta's
 // workers call.
 type run struct {
-	attack    *Attack
-	message   *message
-	transport *Transport
-	attacker  *vegeta.Attacker
-	flights   *flights
-	live      *Gauge
-	alarm     *alarm // open loops only
-	due       schedule
-	spool     *spool // nil: no raw hits wanted
-	ballast   []byte
-	began     time.Time
-	ended     time.Duration // when the attack was cancelled, else For
-	sent      uint64
+	attack   *Attack
+	length   time.Duration
+	requests []*prepared
+	weights  []float64 // cumulative, up to 1
+	caller   caller
+	flights  *flights
+	live     *Gauge
+	schedule *schedule
+	alarm    *alarm // open loops only
+	ballast  []byte
+	began    time.Time
+	stop     context.Context // ends when sending does
+	stopped  context.CancelFunc
+
+	mu    sync.Mutex // over what follows, and each
+	each  func(*Hit)
+	spool *spool // nil: no raw hits wanted
+	err   error  // of the spool
+	sent  uint64
+	ended time.Duration // when the attack was cancelled, else its length
+	open  uint64        // hits of open stages sent
 }
 
-func (a *Attack) newRun(live *Gauge) (r *run, err error) {
-	r = &run{attack: a, flights: newFlights(), live: live, ended: a.For, ballast: make([]byte, ballast)}
+// A caller does the exchanges of an attack in one protocol. It may be used
+// from many goroutines.
+type caller interface {
+	// call sends m and notes in f what came of it: everything from firstByte
+	// on but ended. now is the time from the caller's epoch, from which all
+	// times count.
+	call(m *message, f *flight, now time.Duration)
+	Connections() uint64 // opened so far
+	Retries() uint64     // hits sent once more
+	Close()              // cuts what is under way; nothing works afterwards
+}
+
+func (a *Attack) newRun(live *Gauge, each func(*Hit)) (r *run, err error) {
+	r = &run{
+		attack: a, length: a.Length(), flights: newFlights(), live: live, each: each, ended: a.Length(),
+		schedule: &schedule{a.Stages, a.Seed}, ballast: make([]byte, ballast),
+	}
 	if live == nil {
 		r.live = new(Gauge)
 	}
-	if r.message, err = a.message(); err != nil {
+	if r.requests, r.weights, err = a.prepare(); err != nil {
 		return nil, err
 	}
-	if a.Load.Kind == Open {
-		r.due = constant(a.Load.Rate)
+	if a.has(true) {
 		if r.alarm, err = newAlarm(); err != nil {
 			return nil, err
 		}
@@ -64,8 +87,8 @@ func (a *Attack) newRun(live *Gauge) (r *run, err error) {
 }
 
 func (r *run) close() {
-	if r.transport != nil {
-		r.transport.Close()
+	if r.caller != nil {
+		r.caller.Close()
 	}
 	if r.alarm != nil {
 		r.alarm.close()
@@ -75,48 +98,50 @@ func (r *run) close() {
 	}
 }
 
-// start lets vegeta loose.
-func (r *run) start() <-chan *vegeta.Result {
-	workers, most := startWorkers, r.attack.Bound()
-	if r.attack.Load.Kind == Closed {
-		workers = most
-	}
-	r.attacker = vegeta.NewAttacker(
-		vegeta.Client(&http.Client{Transport: r}), // the timeout is the transport's
-		vegeta.Redirects(vegeta.NoFollow),
-		vegeta.Workers(uint64(min(workers, most))),
-		vegeta.MaxWorkers(uint64(most)),
-	)
+// arrive lets vegeta loose on the open stages, and returns when every hit has
+// ended.
+func (r *run) arrive(attacker *vegeta.Attacker) {
 	// vegeta makes an http.Request of its target for each hit, which is then
 	// not used, since the message is encoded already: so the target is the
 	// cheapest there is.
 	target := func(t *vegeta.Target) error {
-		t.Method, t.URL = r.attack.Request.Method, "/"
+		t.Method, t.URL = http.MethodGet, "/"
 		return nil
 	}
-	r.transport = NewTransport(r.attack.Timeout)
-	r.began = r.transport.epoch
-	r.live.start(r.began, r.transport.Connections)
-	return r.attacker.Attack(target, r.pacer(), 0, "")
-}
-
-func (r *run) pacer() vegeta.Pacer {
-	if r.attack.Load.Kind == Closed {
-		return closedPacer{r.attack.For}
-	}
-	return &openPacer{
-		due:     r.due,
-		until:   r.attack.For,
+	var f *flight
+	var h Hit
+	for res := range attacker.Attack(target, &openPacer{
+		due:     r.schedule.begin(),
+		until:   r.length,
 		elapsed: func() time.Duration { return time.Since(r.began) },
 		sleep:   r.alarm.sleep,
 		promise: r.flights.promise,
+	}, 0, "") {
+		f = r.flights.land(res.Seq, f)
+		h = f.hit(res.Timestamp.Sub(r.began), res)
+		if r.attack.has(false) {
+			h.Seq = f.number
+		}
+		r.report(&h)
 	}
 }
 
-// end ends the attack when it is time to, or when ctx is.
-func (r *run) end(ctx context.Context, over <-chan struct{}) {
-	until := r.attack.For
-	if r.attack.Load.Kind == Open {
+func (r *run) attacker() *vegeta.Attacker {
+	most := r.attack.Bound()
+	return vegeta.NewAttacker(
+		vegeta.Client(&http.Client{Transport: r}), // the timeout is the caller's
+		vegeta.Redirects(vegeta.NoFollow),
+		vegeta.Workers(uint64(min(startWorkers, most))),
+		vegeta.MaxWorkers(uint64(most)),
+	)
+}
+
+// end ends the attack when it is time to, or when ctx is. Hits of an open last
+// stage are waited for; those of a closed one are cut.
+func (r *run) end(ctx context.Context, attacker *vegeta.Attacker, over <-chan struct{}) {
+	last := &r.attack.Stages[len(r.attack.Stages)-1]
+	until := r.length
+	if last.Open() {
 		until += grace
 	}
 	t := time.NewTimer(until - time.Since(r.began))
@@ -125,10 +150,15 @@ func (r *run) end(ctx context.Context, over <-chan struct{}) {
 	case <-over:
 		return
 	case <-ctx.Done():
+		r.mu.Lock()
 		r.ended = min(r.ended, time.Since(r.began))
+		r.mu.Unlock()
 	case <-t.C:
-		r.attacker.Stop() // the dispatcher may be waiting for a worker
-		if r.attack.Load.Kind == Closed {
+		if attacker != nil {
+			attacker.Stop() // the dispatcher may be waiting for a worker
+		}
+		r.stopped()
+		if !last.Open() {
 			break
 		}
 		select {
@@ -137,25 +167,23 @@ func (r *run) end(ctx context.Context, over <-chan struct{}) {
 		case <-ctx.Done():
 		}
 	}
-	r.attacker.Stop()
-	if r.alarm != nil {
+	r.stopped()
+	if attacker != nil {
+		attacker.Stop()
 		r.alarm.stop()
 	}
-	r.transport.Close()
+	r.caller.Close()
 }
 
 // RoundTrip implements http.RoundTripper for vegeta's workers. It does the
 // whole exchange, so that vegeta neither buffers the body nor counts it.
 func (r *run) RoundTrip(req *http.Request) (*http.Response, error) {
-	now := time.Since(r.began)
 	seq, err := sequence(req)
 	if err != nil {
 		return nil, err
 	}
 	f := r.flights.at(seq)
-	r.live.add(now)
-	r.hit(f, now)
-	r.live.remove(f.done)
+	r.hit(f)
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -172,49 +200,36 @@ func sequence(req *http.Request) (uint64, error) {
 	return strconv.ParseUint(v[0], 10, 64)
 }
 
-// hit does one exchange and notes what came of it.
-func (r *run) hit(f *flight, now time.Duration) {
-	t := r.transport
-	c, err := t.exchange(context.Background(), r.message, t.deadline(now))
-	if err == nil {
-		f.code, f.firstByte, f.reused = c.head.code, c.first, c.reused
-		if kindOfCode(f.code) != "" {
-			f.status = c.head.reason()
-		}
-		f.bytes, err = c.body.discard()
-		f.done = c.in.at
-		if err == nil {
-			t.finish(c)
-		} else {
-			t.drop(c)
-		}
+// hit does one exchange, notes what came of it, and returns when it began.
+func (r *run) hit(f *flight) (now time.Duration) {
+	now, f.number = r.live.add()
+	key := f.seq
+	if !f.promised {
+		key = f.number
 	}
-	switch {
-	case err == nil && f.done-now > t.timeout:
+	f.request = r.pick(key)
+	r.caller.call(r.requests[f.request].message(r.attack.Seed, key), f, now)
+	if f.err == nil && f.done-now > r.attack.Timeout {
 		// It came all the same: deadlines are moved in steps.
-		err, f.code, f.status = os.ErrDeadlineExceeded, 0, ""
-	case err != nil:
-		f.done = time.Since(r.began)
-		f.cut = t.ctx.Err() != nil
+		f.err, f.code, f.status = os.ErrDeadlineExceeded, 0, ""
 	}
-	f.err, f.ended = err, true
+	f.ended = true
+	r.live.remove(f.done)
+	return now
 }
 
-// collect joins vegeta's results with what the transport saw.
-func (r *run) collect(results <-chan *vegeta.Result, each func(*Hit)) error {
-	var f *flight
-	var h Hit
-	var failed error
-	for res := range results {
-		f = r.flights.land(res.Seq, f)
-		r.sent++
-		h = f.hit(res.Timestamp.Sub(r.began), res)
-		if r.spool != nil && failed == nil && !h.Cut && r.attack.recorded(h.Due) {
-			failed = r.spool.add(&h)
-		}
-		each(&h)
+// report hands a hit on, one at a time.
+func (r *run) report(h *Hit) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sent++
+	if r.attack.Stages[h.Stage].Open() {
+		r.open++
 	}
-	return failed
+	if r.spool != nil && r.err == nil && !h.Cut && r.attack.recorded(h.Due) {
+		r.err = r.spool.add(h)
+	}
+	r.each(h)
 }
 
 // recorded says whether a hit that was due then belongs in Raw.
@@ -222,9 +237,13 @@ func (a *Attack) recorded(due time.Duration) bool {
 	return due >= a.RawFrom && (a.RawTo == 0 || due < a.RawTo)
 }
 
-// hit is what is told about a flight that ended; sent is when a worker took it.
+// hit is what is told about a flight that ended; sent is when it began, and
+// res what vegeta says of it, nil where it had no part in it.
 func (f *flight) hit(sent time.Duration, res *vegeta.Result) Hit {
-	h := Hit{Seq: f.seq, Due: sent, Sent: sent, Code: f.code, Bytes: f.bytes, Reused: f.reused, Cut: f.cut}
+	h := Hit{
+		Seq: f.seq, Stage: f.stage, Request: f.request, Due: sent, Sent: sent,
+		Code: f.code, Bytes: f.bytes, Gaps: f.gaps, Reused: f.reused, Cut: f.cut,
+	}
 	if f.promised {
 		h.Due = f.due
 	}
@@ -253,12 +272,13 @@ func (r *run) outcome() Outcome {
 		Ended:       r.ended,
 		Due:         r.sent,
 		Sent:        r.sent,
-		Connections: r.transport.Connections(),
-		Retries:     r.transport.Retries(),
-		due:         r.due,
+		Connections: r.caller.Connections(),
+		Retries:     r.caller.Retries(),
+		open:        r.open,
 	}
-	if r.due != nil {
-		o.Due = r.due.count(0, 0, o.Ended)
+	if r.attack.has(true) {
+		o.due = r.schedule
+		o.Due += o.Unsent()
 	}
 	return o
 }

@@ -21,13 +21,14 @@ func TestConstant(t *testing.T) {
 		{20_000, 3 * time.Second, 60_000},
 		{1e6 / 3.0, 3 * time.Second, 1e6},
 	} {
-		if n := constant(c.rate).count(0, 0, c.d); n != c.want {
+		s := &schedule{stages: arriving(c.rate, c.d)}
+		if n := s.count(0, 0, c.d); n != c.want {
 			t.Errorf("%v/s for %v: %d due, want %d", c.rate, c.d, n, c.want)
 		}
 	}
-	s := constant(3)
+	s := (&schedule{stages: arriving(3, time.Minute)}).begin()
 	for k, want := range []time.Duration{0, 333333333, 666666667, 1000000000} {
-		if got := s(uint64(k), 0); got != want {
+		if got, _, _ := s.next(); got != want {
 			t.Errorf("hit %d is due at %d, want %d", k, got, want)
 		}
 	}
@@ -36,7 +37,7 @@ func TestConstant(t *testing.T) {
 func TestCountsAddUp(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
-		s, end := constant(1+999*rng.Float64()), time.Duration(rng.Int64N(int64(3*time.Second)))
+		s, end := &schedule{stages: arriving(1+999*rng.Float64(), time.Minute)}, time.Duration(rng.Int64N(int64(3*time.Second)))
 		first, cut := uint64(rng.IntN(300)), time.Duration(rng.Int64N(int64(end)+1))
 		if a, b, all := s.count(first, 0, cut), s.count(first, cut, end), s.count(first, 0, end); a+b != all {
 			t.Fatalf("%d + %d ≠ %d", a, b, all)
@@ -50,10 +51,10 @@ func TestCountsAddUp(t *testing.T) {
 func paced(rate float64, d time.Duration, stall func(k int) time.Duration) (due, sent []time.Duration) {
 	began := time.Now()
 	p := &openPacer{
-		due: constant(rate), until: d,
+		due: (&schedule{stages: arriving(rate, d)}).begin(), until: d,
 		elapsed: func() time.Duration { return time.Since(began) },
 		sleep:   func(d time.Duration) bool { time.Sleep(d); return true },
-		promise: func(k uint64, d time.Duration) {
+		promise: func(k uint64, d time.Duration, _ int) {
 			if k != uint64(len(due)) {
 				panic("out of order")
 			}
@@ -123,10 +124,10 @@ func TestPacerGivesUp(t *testing.T) {
 
 func TestPacerStops(t *testing.T) {
 	p := &openPacer{
-		due: constant(1), until: time.Hour,
+		due: (&schedule{stages: arriving(1, time.Hour)}).begin(), until: time.Hour,
 		elapsed: func() time.Duration { return 0 },
 		sleep:   func(time.Duration) bool { return false },
-		promise: func(k uint64, _ time.Duration) {
+		promise: func(k uint64, _ time.Duration, _ int) {
 			if k > 0 {
 				t.Error("a hit after the stop")
 			}
@@ -172,11 +173,11 @@ func TestGauge(t *testing.T) {
 		g.start(time.Now(), func() uint64 { return 7 })
 		began := time.Now()
 		now := func() time.Duration { return time.Since(began) }
-		g.add(now())
+		g.add()
 		time.Sleep(time.Second) // 1 in flight
 		first := g.Read()
-		g.add(now())
-		g.add(now())
+		g.add()
+		g.add()
 		time.Sleep(time.Second) // 3
 		g.remove(now())
 		time.Sleep(2 * time.Second) // 2

@@ -29,6 +29,8 @@ type Transport struct {
 	narrow  sync.Pool // of *[narrowBuffer]byte
 	wide    sync.Pool // of *[wideBuffer]byte
 
+	perConnection int // requests after which a connection is closed; 0 = never
+
 	connections atomic.Uint64
 	retries     atomic.Uint64
 }
@@ -63,6 +65,9 @@ func (t *Transport) Close() {
 	t.pool.cut()
 	t.CloseIdleConnections()
 }
+
+// background is the context of exchanges that only Close cuts short.
+var background = context.Background()
 
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -101,6 +106,10 @@ func (t *Transport) exchange(ctx context.Context, m *message, by time.Time) (*co
 		c, err = t.dial(ctx, m, by)
 	}
 	for err == nil {
+		c.served++
+		if t.perConnection > 0 && c.served >= t.perConnection && m.last != nil {
+			c.last = true
+		}
 		if err = c.converse(ctx, m, by); err == nil {
 			return c, nil
 		}
