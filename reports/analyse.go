@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"gatewaylab/scenarios"
-	"gatewaylab/scenarios/load"
 )
 
 // method states the rules by which Analyse works, for readers of a report.
@@ -273,4 +272,4 @@ func (c *cellTrials) finish(res *scenarios.Result, notes *footnotes) *Cell {
 	return c.Cell
 }
 
-func (c *cellTrials) closed() bool { return c.scenario.Load.Kind == load.Closed }
+func (c *cellTrials) closed() bool { return c.scenario.Closed() }

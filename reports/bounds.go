@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"gatewaylab/scenarios"
-	"gatewaylab/scenarios/load"
 )
 
 // A limiter is what can keep goodput from being higher.
@@ -32,7 +31,9 @@ type bound struct {
 
 // evidence is what is known about one cell's traffic, in seconds and 1/s.
 type evidence struct {
-	load       load.Load
+	open       bool
+	rate       float64 // of arrivals, if the load is steady; else 0
+	clients    int     // of a steady closed loop; else 0
 	slots      int
 	noun       string
 	perRequest string
@@ -54,7 +55,7 @@ type evidence struct {
 	worst    string // the commonest kind of error
 }
 
-func (e *evidence) closed() bool { return e.load.Kind == load.Closed }
+func (e *evidence) closed() bool { return !e.open }
 
 // shared says whether server and generator work on the same cores.
 func (e *evidence) shared() bool { return e.serverCores >= e.cores }
@@ -109,12 +110,12 @@ func (e *evidence) bounds() []bound {
 		if e.slots > 0 {
 			all = append(all, bound{bySlots, float64(e.slots) / s, per(float64(e.slots), e.wait)})
 		}
-		if e.closed() && e.load.Clients > 0 {
-			all = append(all, bound{byClients, float64(e.load.Clients) / s, per(float64(e.load.Clients), e.wait)})
+		if e.closed() && e.clients > 0 {
+			all = append(all, bound{byClients, float64(e.clients) / s, per(float64(e.clients), e.wait)})
 		}
 	}
-	if !e.closed() && e.load.Rate > 0 {
-		all = append(all, bound{byArrivals, e.load.Rate, math.Inf(1)})
+	if !e.closed() && e.rate > 0 {
+		all = append(all, bound{byArrivals, e.rate, math.Inf(1)})
 	}
 	return all
 }
@@ -135,8 +136,9 @@ func (c *cellTrials) evidence(res *scenarios.Result) *evidence {
 		return perSuccess(total).over(c.valid, "").Median
 	}
 	first := c.valid[0]
+	steady, _ := c.scenario.Steady()
 	e := &evidence{
-		load: c.scenario.Load, slots: c.model.Slots, noun: c.model.Noun, perRequest: c.model.PerRequest,
+		open: !c.scenario.Closed(), rate: steady.From, clients: steady.UsersFrom, slots: c.model.Slots, noun: c.model.Noun, perRequest: c.model.PerRequest,
 		wait:      -1,
 		cpu:       c.CPUPerRequest.Median / 1e3,
 		generator: perGood(func(t *scenarios.Trial) float64 { return t.Generator.CPU.Seconds() }),

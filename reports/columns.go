@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"gatewaylab/scenarios"
-	"gatewaylab/scenarios/load"
 )
 
 const (
@@ -23,7 +22,7 @@ type block struct {
 func blocks(r *Report) []block {
 	var all []block
 	for _, sc := range r.Scenarios {
-		b := block{Scenario: sc, closed: sc.Load.Kind == load.Closed}
+		b := block{Scenario: sc, closed: sc.Closed()}
 		for _, c := range r.Cells {
 			if c.Scenario == sc.Name {
 				b.cells = append(b.cells, c)
@@ -36,14 +35,18 @@ func blocks(r *Report) []block {
 
 // setting is the load, the trials and the window in words.
 func (b block) setting(r *Report) string {
-	return fmt.Sprintf("%s · %s × %s after %s of warm-up", loadWords(b.Load), count(r.Trials, "trial"), window(b.For), window(b.Warmup))
+	return fmt.Sprintf("%s · %s × %s after %s of warm-up", loadWords(b.Scenario), count(r.Trials, "trial"), window(b.For()), window(b.Warmup))
 }
 
-func loadWords(l load.Load) string {
-	if l.Kind == load.Closed {
-		return fmt.Sprintf("closed loop, %s", count(l.Clients, "client"))
+func loadWords(s *scenarios.Scenario) string {
+	st, ok := s.Steady()
+	switch {
+	case !ok:
+		return count(len(s.Stages), "stage")
+	case st.Open():
+		return fmt.Sprintf("open loop, %s requests/s", said(st.From))
 	}
-	return fmt.Sprintf("open loop, %s requests/s", said(l.Rate))
+	return fmt.Sprintf("closed loop, %s", count(st.UsersFrom, "client"))
 }
 
 // closedLoop says once what would otherwise be a second set of columns.

@@ -43,7 +43,7 @@ func (e *evidence) explain() string {
 	capacity, known := lowest(e.bounds(), byArrivals)
 	near := known && e.goodput >= explains*capacity.limit
 	switch {
-	case !e.closed() && e.goodput >= keepsUp*e.load.Rate:
+	case !e.closed() && e.goodput >= keepsUp*e.rate:
 		return e.keptUp()
 	case !e.closed() && near:
 		return sentences(e.state(capacity), e.backlog())
@@ -70,10 +70,10 @@ func (e *evidence) state(b bound) string {
 	case byClients:
 		if used := e.used(); used >= crowded {
 			return fmt.Sprintf("%s for each answer can ask for at most %s/s; measured %s: %s waiting for the CPU besides, of which %s was used.",
-				e.clientsThatWait(), limit, measured, oneOr(e.load.Clients, "it is", "they are"), percent(used))
+				e.clientsThatWait(), limit, measured, oneOr(e.clients, "it is", "they are"), percent(used))
 		}
 		return fmt.Sprintf("%s for each answer can ask for at most %s/s; measured %s: %s, not the server, %s the pace.",
-			e.clientsThatWait(), limit, measured, oneOr(e.load.Clients, "the client", "the clients"), oneOr(e.load.Clients, "sets", "set"))
+			e.clientsThatWait(), limit, measured, oneOr(e.clients, "the client", "the clients"), oneOr(e.clients, "sets", "set"))
 	case byGenerator:
 		return fmt.Sprintf("The load generator takes %s of CPU for each request; its own %s can send at most %s/s; measured %s: the generator, not the server, sets the pace.",
 			saidTime(e.generator), count(e.cores-e.serverCores, "core"), limit, measured)
@@ -89,10 +89,10 @@ func (e *evidence) ofCPU() string {
 }
 
 func (e *evidence) clientsThatWait() string {
-	if e.load.Clients == 1 {
+	if e.clients == 1 {
 		return fmt.Sprintf("1 client that waits at least %s", saidTime(e.service()))
 	}
-	return fmt.Sprintf("%s that wait at least %s", count(e.load.Clients, "client"), saidTime(e.service()))
+	return fmt.Sprintf("%s that wait at least %s", count(e.clients, "client"), saidTime(e.service()))
 }
 
 // cost says what CPU time a request takes and for what.
@@ -133,20 +133,20 @@ func (e *evidence) verb() string {
 // queueing names the cause of the response time in a closed loop: clients that
 // share slots or cores wait for one another (Little's law, R = N/X).
 func (e *evidence) queueing(b bound) string {
-	if e.load.Clients == 0 {
+	if e.clients == 0 {
 		return ""
 	}
-	n := float64(e.load.Clients)
+	n := float64(e.clients)
 	littles := fmt.Sprintf("%s / %s per s = %s", said(n), said(e.goodput), saidTime(n/e.goodput))
 	switch b.by {
 	case bySlots:
 		if others := math.Round(n/float64(e.slots)) - 1; others >= 1 {
 			return fmt.Sprintf("%s share %s, so each request waits for about %s: %s.",
-				count(e.load.Clients, "client"), oneOr(e.slots, "it", "them"), count(int(others), "other"), littles)
+				count(e.clients, "client"), oneOr(e.slots, "it", "them"), count(int(others), "other"), littles)
 		}
 	case byCPU:
 		if n >= 2*float64(e.serverCores) {
-			return fmt.Sprintf("%s share %s, so an answer takes %s.", count(e.load.Clients, "client"), oneOr(e.serverCores, "it", "them"), littles)
+			return fmt.Sprintf("%s share %s, so an answer takes %s.", count(e.clients, "client"), oneOr(e.serverCores, "it", "them"), littles)
 		}
 	}
 	return ""
@@ -155,7 +155,7 @@ func (e *evidence) queueing(b bound) string {
 // keptUp explains an open loop that the server could follow.
 func (e *evidence) keptUp() string {
 	return sentences(
-		fmt.Sprintf("%s requests/s were due and %s/s succeeded: the arrivals, not the server, set the pace.", said(e.load.Rate), said(e.goodput)),
+		fmt.Sprintf("%s requests/s were due and %s/s succeeded: the arrivals, not the server, set the pace.", said(e.rate), said(e.goodput)),
 		cmp.Or(e.failures(), e.busyWords()+"."))
 }
 
@@ -165,11 +165,11 @@ func (e *evidence) backlog() string {
 	if e.answered > 0 {
 		ended *= 1 + float64(e.failed)/float64(e.answered)
 	}
-	missing := max(0, e.load.Rate-ended)
-	if missing < (1-keepsUp)*e.load.Rate {
-		return fmt.Sprintf("%s/s were due; what could not be served failed: %s.", said(e.load.Rate), e.failedWords())
+	missing := max(0, e.rate-ended)
+	if missing < (1-keepsUp)*e.rate {
+		return fmt.Sprintf("%s/s were due; what could not be served failed: %s.", said(e.rate), e.failedWords())
 	}
-	s := fmt.Sprintf("%s/s were due, so %s more pile up every second and response time grows for as long as the load lasts", said(e.load.Rate), said(missing))
+	s := fmt.Sprintf("%s/s were due, so %s more pile up every second and response time grows for as long as the load lasts", said(e.rate), said(missing))
 	if e.failed > 0 {
 		s += "; " + e.failedWords()
 	}
@@ -178,7 +178,7 @@ func (e *evidence) backlog() string {
 
 // shortfall and unexplained admit that no bound explains the figure.
 func (e *evidence) shortfall(capacity bound, known bool) string {
-	s := fmt.Sprintf("%s requests/s were due and only %s/s succeeded, which no limit computed here explains", said(e.load.Rate), said(e.goodput))
+	s := fmt.Sprintf("%s requests/s were due and only %s/s succeeded, which no limit computed here explains", said(e.rate), said(e.goodput))
 	if known {
 		s += fmt.Sprintf(" (%s would allow %s/s)", e.name(capacity), said(capacity.limit))
 	}
@@ -199,7 +199,7 @@ func (e *evidence) name(b bound) string {
 	case bySlots:
 		return fmt.Sprintf("%s × %s", count(e.slots, e.noun), saidTime(e.service()))
 	case byClients:
-		return fmt.Sprintf("%s × %s", count(e.load.Clients, "client"), saidTime(e.service()))
+		return fmt.Sprintf("%s × %s", count(e.clients, "client"), saidTime(e.service()))
 	case byGenerator:
 		return "the load generator's CPU"
 	case byArrivals:
@@ -274,7 +274,7 @@ func (e *evidence) doubts() []string {
 		case bySlots:
 			early = e.slots
 		case byClients:
-			early = e.load.Clients
+			early = e.clients
 		}
 		edge := float64(early) / (b.hard * e.window)
 		if e.goodput > b.hard*(1+tolerance+edge) {

@@ -95,7 +95,7 @@ func (m *markdownWriter) block(r *Report, b block) {
 }
 
 func requestWords(b block) string {
-	return fmt.Sprintf("`%s %s`, answer awaited for %s.", cmp.Or(b.Request.Method, "GET"), b.Request.Path, window(b.Timeout))
+	return fmt.Sprintf("`%s %s`, answer awaited for %s.", cmp.Or(b.Requests[0].Method, "GET"), b.Requests[0].Path, window(b.Timeout))
 }
 
 func (m *markdownWriter) table(b block, groups []group) {

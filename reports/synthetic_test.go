@@ -31,13 +31,13 @@ func jitter(i int) float64 { return 1 + 0.004*float64([]int{0, 3, -2, 5, -4, 1, 
 
 func trial(sc *scenarios.Scenario, model string, i int, s shape) *scenarios.Trial {
 	rate := s.rate * jitter(i)
-	n := uint64(rate * sc.For.Seconds())
-	if sc.Load.Kind == load.Open {
-		n = min(n, uint64(sc.Load.Rate*sc.For.Seconds()))
+	n := uint64(rate * sc.For().Seconds())
+	if sc.Open() {
+		n = min(n, uint64(sc.Stages[0].From*sc.For().Seconds()))
 	}
 	t := &scenarios.Trial{
 		Ref:    scenarios.Ref{Scenario: sc.Name, Model: model, Trial: i + 1, Of: 6},
-		Window: sc.For, Warmup: sc.Warmup,
+		Window: sc.For(), Warmup: sc.Warmup,
 		Succeeded: n, Measured: n, Errors: s.errors, Unsent: s.unsent,
 		Response: scenarios.NewHistogram(), Service: scenarios.NewHistogram(),
 		FirstByte: scenarios.NewHistogram(), Lag: scenarios.NewHistogram(),
@@ -48,8 +48,8 @@ func trial(sc *scenarios.Scenario, model string, i int, s shape) *scenarios.Tria
 	}
 	t.Sent = n + t.Failed
 	t.Due = t.Sent + t.Unsent
-	if sc.Load.Kind == load.Open {
-		t.Due = uint64(sc.Load.Rate * sc.For.Seconds())
+	if sc.Open() {
+		t.Due = uint64(sc.Stages[0].From * sc.For().Seconds())
 		t.Sent = t.Due - t.Unsent
 	}
 	flat := n * 9 / 10
@@ -83,7 +83,7 @@ func observe(t *scenarios.Trial, sc *scenarios.Scenario, ms float64, i int, n ui
 	}
 	record(t.Response, ms)
 	record(t.FirstByte, 0.9*ms)
-	if sc.Load.Kind == load.Open {
+	if sc.Open() {
 		ms = min(ms, 52*jitter(i))
 		record(t.Lag, 0.3)
 	}
@@ -93,7 +93,7 @@ func observe(t *scenarios.Trial, sc *scenarios.Scenario, ms float64, i int, n ui
 func series(sc *scenarios.Scenario, rate float64, s shape) []scenarios.Interval {
 	const step = 250 * time.Millisecond
 	var all []scenarios.Interval
-	for at := -sc.Warmup + step; at <= sc.For; at += step {
+	for at := -sc.Warmup + step; at <= sc.For(); at += step {
 		p50 := time.Duration(s.ms * float64(time.Millisecond))
 		all = append(all, scenarios.Interval{
 			At: at + 3*time.Millisecond, Length: step, Succeeded: uint64(rate * step.Seconds()),
@@ -107,9 +107,9 @@ func series(sc *scenarios.Scenario, rate float64, s shape) []scenarios.Interval 
 func closed(name, title, question string, clients int, path string) *scenarios.Scenario {
 	return &scenarios.Scenario{
 		Name: name, Title: title, Question: question,
-		Request: scenarios.Request{Method: "GET", Path: path},
-		Load:    load.Load{Kind: load.Closed, Clients: clients},
-		For:     2 * time.Second, Warmup: 500 * time.Millisecond, Timeout: 10 * time.Second,
+		Requests: []scenarios.Request{{Method: "GET", Path: path}},
+		Stages:   []load.Stage{{Shape: load.Users, UsersFrom: clients, For: 2 * time.Second}},
+		Warmup:   500 * time.Millisecond, Timeout: 10 * time.Second,
 	}
 }
 
@@ -156,7 +156,7 @@ func full() *scenarios.Result {
 	wait := closed("wait", "Waiting for something else", "How many requests can be under way at once?", 50, "/wait?ms=50")
 	cpu := closed("cpu", "A fixed amount of processor work", "Does a model make computation any faster?", 16, "/cpu?units=50")
 	rush := closed("rush", "More than can be served", "What becomes of the requests that are too many?", 0, "/wait?ms=50")
-	rush.Load = load.Load{Kind: load.Open, Rate: 200}
+	rush.Stages[0] = load.Stage{Shape: load.Constant, From: 200, For: rush.For()}
 	r := result([]*scenarios.Scenario{hello, wait, cpu, rush}, models(), 6)
 	r.Notes = []string{"async under cpu: the server was slow to stop"}
 
@@ -190,7 +190,7 @@ func full() *scenarios.Result {
 // few is a quick run, interrupted, with too few trials for anything.
 func few() *scenarios.Result {
 	wait := closed("wait", "Waiting for something else", "", 50, "/wait?ms=50")
-	wait.For = 500 * time.Millisecond
+	wait.Stages[0].For = 500 * time.Millisecond
 	r := result([]*scenarios.Scenario{wait}, models(), 3)
 	r.State, r.Quick = "interrupted", true
 	add(r, wait, "prefork", 3, shape{rate: 79.1, ms: 631, stretch: 1.02, cpu: 0.31, gen: 0.2, memory: 21.1, procs: 5, perConn: 1, busy: 3.98})

@@ -8,16 +8,18 @@ import (
 )
 
 // A collector turns hits into the trial's counts, histograms and series. Its
-// memory does not grow with the number of hits. add is called by one
-// goroutine, latest by another.
+// memory does not grow with the number of hits. add and aside are called one
+// at a time, latest by another goroutine.
 type collector struct {
 	t        *Trial
-	open     bool
+	scenario *Scenario
+	lead     int           // stages of the attack before the window: the warm-up's, or none
 	from, to time.Duration // the window, from the start of the attack
 	length   time.Duration // of a slice
 	before   int           // slices before the window; the first may be short, so that one begins with the window
 
-	overlap time.Duration // Σ over hits of the part of their service time inside the window
+	overlap time.Duration   // Σ over hits of the part of their service time inside the window
+	pending []time.Duration // when harmful requests were sent after which no other has succeeded yet
 
 	mu     sync.Mutex
 	slices []Interval
@@ -31,12 +33,55 @@ const (
 	minSlice  = 100 * time.Millisecond
 )
 
+// maxPending bounds the harmful requests that are waited for; beyond it the
+// server has been down for so long that more of them tell nothing new.
+const maxPending = 10_000
+
 func newCollector(t *Trial, s *Scenario) *collector {
-	total := s.Warmup + s.For
+	total := s.Warmup + s.For()
 	length := max(minSlice, total/maxSlices)
-	return &collector{
-		t: t, open: s.Load.Kind == load.Open, from: s.Warmup, to: total,
+	c := &collector{
+		t: t, scenario: s, from: s.Warmup, to: total,
 		length: length, before: int((s.Warmup + length - 1) / length), hist: NewHistogram(),
+	}
+	if s.Warmup > 0 {
+		c.lead = 1
+	}
+	if len(s.Stages) > 1 {
+		var at time.Duration
+		for i := range s.Stages {
+			st := &s.Stages[i]
+			t.Stages = append(t.Stages, newPart(st.Title(i), string(st.Shape), at, at+st.For))
+			at += st.For
+		}
+	}
+	if len(s.Requests) > 1 {
+		for i := range s.Requests {
+			kind := ""
+			if s.Requests[i].Fault {
+				kind = "fault"
+			}
+			t.Requests = append(t.Requests, newPart(s.Requests[i].Title(), kind, 0, s.For()))
+		}
+	}
+	for i := range s.Beside {
+		t.Beside = append(t.Beside, newPart(s.Beside[i].Title(), string(s.Beside[i].Kind), 0, s.For()))
+	}
+	for i := range s.Requests {
+		if s.Requests[i].Stream {
+			t.Gaps = NewHistogram()
+		}
+	}
+	if s.Faulty() {
+		t.Faults = &Faults{Recovery: NewHistogram()}
+	}
+	return c
+}
+
+func newPart(name, kind string, from, to time.Duration) Part {
+	return Part{
+		Name: name, Kind: kind, From: from, To: to, Errors: map[string]uint64{},
+		Response: NewHistogram(), Service: NewHistogram(), FirstByte: NewHistogram(),
 	}
 }
 
@@ -45,54 +90,173 @@ func (c *collector) index(at time.Duration) int {
 	return int((at - c.from + time.Duration(c.before)*c.length) / c.length)
 }
 
+// stage is the scenario's stage that a hit was due in; nil for the warm-up and
+// the tail.
+func (c *collector) stage(h *load.Hit) (*load.Stage, int) {
+	i := h.Stage - c.lead
+	if i < 0 || i >= len(c.scenario.Stages) {
+		return nil, i
+	}
+	return &c.scenario.Stages[i], i
+}
+
+// open says whether the hit is of an open loop. The warm-up and the tail are
+// like the stages that they are next to.
+func (c *collector) open(h *load.Hit) bool {
+	all := c.scenario.Stages
+	i := min(max(0, h.Stage-c.lead), len(all)-1)
+	return all[i].Open()
+}
+
 func (c *collector) add(h *load.Hit) {
+	open := c.open(h)
+	fault := c.t.Faults != nil && c.scenario.Requests[h.Request].Fault
 	done := h.Done()
 	c.overlap += max(0, min(done, c.to)-max(h.Sent, c.from))
-	if !h.Cut && (c.open || done < c.to) {
+	if !h.Cut && !fault && (open || done < c.to) {
 		c.slice(h) // an open loop's late answers too
 	}
 	ended := !h.Cut && done >= c.from && done < c.to
-	if ended {
-		c.t.Ended++
-		if h.Kind == "" {
-			c.t.Succeeded++
-		}
-	}
 	sent := h.Sent >= c.from && h.Sent < c.to
 	mine := ended
-	if c.open {
+	if open {
 		sent = h.Due >= c.from && h.Due < c.to
 		mine = sent && !h.Cut
 	}
-	if sent {
-		c.t.Sent++
-		if h.Cut {
-			c.t.Cut++
-		}
-		if c.open {
-			c.t.Lag.Observe(h.Sent - h.Due)
+	if sent && open {
+		c.t.Lag.Observe(h.Sent - h.Due)
+	}
+	if c.t.Faults != nil {
+		c.blast(h, fault, sent, ended)
+	}
+	if len(c.t.Requests) > 0 {
+		c.t.Requests[h.Request].book(h, sent, ended, mine)
+	}
+	// What a harmful request gets is no failure of the server's.
+	mine = mine && !fault
+	whole := c.t.part()
+	whole.book(h, sent, ended && !fault, mine)
+	c.t.take(whole)
+	if mine && h.Code != 0 {
+		c.t.Codes[h.Code]++
+	}
+	if mine && h.Kind == "" && c.t.Gaps != nil {
+		for _, g := range h.Gaps {
+			c.t.Gaps.Observe(g)
 		}
 	}
-	if mine {
-		c.count(h)
+	if len(c.t.Stages) > 0 {
+		c.byStage(h, ended && !fault, !fault)
 	}
 }
 
-func (c *collector) count(h *load.Hit) {
-	t := c.t
-	t.Bytes += h.Bytes
-	if h.Code != 0 {
-		t.Codes[h.Code]++
+// byStage books a hit where it belongs among the stages: what was sent and, of
+// open stages, measured goes to the stage it was due in; what ended, and of
+// closed stages was measured, to the one it ended in.
+func (c *collector) byStage(h *load.Hit, ended, counts bool) {
+	st, i := c.stage(h)
+	at := -1
+	if ended {
+		for k := range c.t.Stages {
+			if h.Done()-c.from < c.t.Stages[k].To {
+				at = k
+				break
+			}
+		}
 	}
-	if h.Kind != "" {
-		t.Failed++
-		t.Errors[h.Kind]++
+	if st != nil {
+		mine := counts && !h.Cut && (st.Open() || at == i)
+		c.t.Stages[i].book(h, true, at == i, mine)
+	}
+	if at >= 0 && at != i {
+		c.t.Stages[at].book(h, false, true, false)
+	}
+}
+
+// book counts a hit: whether it was sent in the part's time, ended in it, and
+// is to be measured as one of its own.
+func (p *Part) book(h *load.Hit, sent, ended, mine bool) {
+	if sent {
+		p.Sent++
+		if h.Cut {
+			p.Cut++
+		}
+	}
+	if ended {
+		p.Ended++
+		if h.Kind == "" {
+			p.Succeeded++
+		}
+	}
+	if !mine {
 		return
 	}
-	t.Measured++
-	t.Response.Observe(h.Response())
-	t.Service.Observe(h.Latency)
-	t.FirstByte.Observe(h.FirstByte)
+	p.Bytes += h.Bytes
+	if h.Kind != "" {
+		p.Failed++
+		p.Errors[h.Kind]++
+		return
+	}
+	p.Measured++
+	p.Response.Observe(h.Response())
+	p.Service.Observe(h.Latency)
+	p.FirstByte.Observe(h.FirstByte)
+}
+
+// part is the trial's own figures as a part.
+func (t *Trial) part() Part {
+	return Part{
+		Sent: t.Sent, Ended: t.Ended, Succeeded: t.Succeeded, Measured: t.Measured, Failed: t.Failed, Cut: t.Cut,
+		Errors: t.Errors, Bytes: t.Bytes, Response: t.Response, Service: t.Service, FirstByte: t.FirstByte,
+	}
+}
+
+// take is the inverse of part.
+func (t *Trial) take(p Part) {
+	t.Sent, t.Ended, t.Succeeded, t.Measured, t.Failed, t.Cut = p.Sent, p.Ended, p.Succeeded, p.Measured, p.Failed, p.Cut
+	t.Bytes = p.Bytes
+}
+
+// aside books what a crowd did.
+func (c *collector) aside(crowd int, h *load.Hit) {
+	done := h.Done()
+	ended := !h.Cut && done >= c.from && done < c.to
+	c.t.Beside[crowd].book(h, h.Sent >= c.from && h.Sent < c.to, ended, ended)
+}
+
+// blast counts who else was hurt by requests that do harm. They come in the
+// order in which they end, a harmful one often long after those it hurt, so
+// that recoveries from those that are still under way are found at its end.
+func (c *collector) blast(h *load.Hit, fault, sent, ended bool) {
+	f := c.t.Faults
+	switch {
+	case fault && sent && !h.Cut:
+		f.Sent++
+		if len(c.pending) < maxPending {
+			c.pending = append(c.pending, h.Sent)
+		}
+	case fault || h.Cut:
+	case ended:
+		f.Others++
+		switch {
+		case h.Kind != "":
+			f.Failed++
+		case c.scenario.Hurt > 0 && h.Response() >= c.scenario.Hurt:
+			f.Slow++
+		}
+	}
+	if fault || h.Kind != "" || h.Cut {
+		return
+	}
+	left := c.pending[:0]
+	for _, at := range c.pending {
+		if h.Sent > at {
+			f.Recovery.Observe(h.Done() - at)
+		} else {
+			left = append(left, at)
+		}
+	}
+	c.pending = left
 }
 
 // slice books the hit in the series. Hits come in order of completion but for
@@ -157,6 +321,29 @@ func (c *collector) finish() {
 		c.seal()
 	}
 	c.t.Series = c.slices
+	if c.t.Faults != nil {
+		c.t.Faults.Unrecovered = uint64(len(c.pending))
+	}
+}
+
+// unsent adds what was due and never sent.
+func (c *collector) unsent(o *load.Outcome) {
+	t := c.t
+	t.Unsent = o.UnsentIn(c.from, c.to)
+	t.Due = t.Sent + t.Unsent
+	for i := range t.Stages {
+		p := &t.Stages[i]
+		if c.scenario.Stages[i].Open() {
+			p.Unsent = o.UnsentIn(c.from+p.From, c.from+p.To)
+		}
+		p.Due = p.Sent + p.Unsent
+	}
+	for i := range t.Requests {
+		t.Requests[i].Due = t.Requests[i].Sent
+	}
+	for i := range t.Beside {
+		t.Beside[i].Due = t.Beside[i].Sent
+	}
 }
 
 // inFlightSeconds is the time average of requests in flight that the hits'

@@ -5,8 +5,6 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"gatewaylab/scenarios/load"
 )
 
 // observed is what judge needs besides the trial itself.
@@ -39,7 +37,7 @@ func judge(t *Trial, s *Scenario, o *observed) {
 	invalid := func(format string, args ...any) { t.Invalid = append(t.Invalid, fmt.Sprintf(format, args...)) }
 	warn := func(format string, args ...any) { t.Warnings = append(t.Warnings, fmt.Sprintf(format, args...)) }
 
-	if s.Load.Kind == load.Open {
+	if !s.Closed() {
 		judgeSchedule(t, o, invalid, warn)
 	}
 	if share := t.Generator.CPU.Seconds() / t.Window.Seconds() / float64(o.generatorCores); share > maxGeneratorCPU {

@@ -10,7 +10,7 @@ import (
 )
 
 // healthy is a trial that every gate lets pass.
-func healthy(kind load.Kind) (*Trial, *Scenario, *observed) {
+func healthy(kind load.Shape) (*Trial, *Scenario, *observed) {
 	t := &Trial{
 		Window: time.Second, Due: 1000, Sent: 1000, Ended: 1000, Succeeded: 1000, Measured: 1000,
 		Response: NewHistogram(), Service: NewHistogram(), FirstByte: NewHistogram(), Lag: NewHistogram(),
@@ -21,7 +21,7 @@ func healthy(kind load.Kind) (*Trial, *Scenario, *observed) {
 		t.Lag.Observe(100 * time.Microsecond)
 	}
 	t.Generator.CPU = 300 * time.Millisecond
-	s := &Scenario{Load: load.Load{Kind: kind, Rate: 1000, Clients: 50}}
+	s := &Scenario{Stages: []load.Stage{{Shape: kind, From: 1000, UsersFrom: 50, For: time.Second}}}
 	return t, s, &observed{inFlightSeconds: 49, generatorCores: 2}
 }
 
@@ -35,39 +35,39 @@ func TestJudge(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name    string
-		kind    load.Kind
+		kind    load.Shape
 		spoil   func(*Trial, *observed)
 		invalid string // "" = valid
 		warning string // "" = none
 	}{
-		{"healthy open", load.Open, func(*Trial, *observed) {}, "", ""},
-		{"healthy closed", load.Closed, func(*Trial, *observed) {}, "", ""},
-		{"late", load.Open, func(tr *Trial, _ *observed) { lag(tr, 15*time.Millisecond) }, "the generator ran late", ""},
-		{"late, but little beside the response time", load.Open, func(tr *Trial, _ *observed) {
+		{"healthy open", load.Constant, func(*Trial, *observed) {}, "", ""},
+		{"healthy closed", load.Users, func(*Trial, *observed) {}, "", ""},
+		{"late", load.Constant, func(tr *Trial, _ *observed) { lag(tr, 15*time.Millisecond) }, "the generator ran late", ""},
+		{"late, but little beside the response time", load.Constant, func(tr *Trial, _ *observed) {
 			lag(tr, 15*time.Millisecond)
 			for range 1000 {
 				tr.Response.Observe(2 * time.Second)
 			}
 		}, "", ""},
-		{"late because of the server", load.Open, func(tr *Trial, o *observed) { lag(tr, time.Second); o.capped = true }, "", ""},
-		{"closed loops have no schedule", load.Closed, func(tr *Trial, _ *observed) { lag(tr, time.Second) }, "", ""},
-		{"starved", load.Open, func(tr *Trial, _ *observed) { tr.Sent, tr.Unsent = 990, 10 }, "never sent although the generator was free", ""},
-		{"capped", load.Open, func(tr *Trial, o *observed) { tr.Sent, tr.Unsent, o.capped = 500, 500, true }, "", "never sent"},
-		{"nothing due", load.Open, func(tr *Trial, _ *observed) { tr.Due, tr.Sent = 0, 0 }, "no request was due", ""},
-		{"generator is the bottleneck", load.Closed, func(tr *Trial, _ *observed) { tr.Generator.CPU = 1800 * time.Millisecond }, "was the bottleneck itself", ""},
-		{"generator is busy", load.Closed, func(tr *Trial, _ *observed) { tr.Generator.CPU = time.Second }, "", "closer together"},
-		{"generator is busy on its own cores", load.Closed, func(tr *Trial, o *observed) { tr.Generator.CPU, o.pinned = time.Second, true }, "", ""},
-		{"Little's law", load.Closed, func(tr *Trial, _ *observed) { tr.MeanInFlight = 30 }, "Little's law", ""},
-		{"Little's law, nearly nothing in flight", load.Closed, func(tr *Trial, o *observed) { tr.MeanInFlight, o.inFlightSeconds = 0.2, 0.9 }, "", ""},
-		{"steal", load.Closed, func(tr *Trial, _ *observed) { tr.Machine.Steal = 0.2 }, "the hypervisor took 20 %", ""},
-		{"a little steal", load.Closed, func(tr *Trial, _ *observed) { tr.Machine.Steal = 0.05 }, "", "the hypervisor took more than 2 %"},
-		{"a busy machine", load.Closed, func(tr *Trial, _ *observed) { tr.Machine.Others = 0.5 }, "other programs used 50 %", ""},
-		{"a somewhat busy machine", load.Closed, func(tr *Trial, _ *observed) { tr.Machine.Others = 0.2 }, "", "other programs used more than 10 %"},
-		{"wrong request", load.Closed, func(tr *Trial, _ *observed) { tr.Codes[404] = 3 }, "3 responses had status 404", ""},
-		{"overload answered", load.Closed, func(tr *Trial, _ *observed) { tr.Codes[503], tr.Codes[429] = 3, 3 }, "", ""},
-		{"no answer in the window", load.Closed, func(tr *Trial, _ *observed) { tr.Measured, tr.Failed = 0, 0 }, "no answer ended within the window", ""},
-		{"listen queue overflowed", load.Closed, func(tr *Trial, _ *observed) { tr.Machine.ListenDrops = 7 }, "", "listen queue was full"},
-		{"restarts", load.Closed, func(tr *Trial, _ *observed) { tr.Server.Restarts = 1 }, "", "were replaced"},
+		{"late because of the server", load.Constant, func(tr *Trial, o *observed) { lag(tr, time.Second); o.capped = true }, "", ""},
+		{"closed loops have no schedule", load.Users, func(tr *Trial, _ *observed) { lag(tr, time.Second) }, "", ""},
+		{"starved", load.Constant, func(tr *Trial, _ *observed) { tr.Sent, tr.Unsent = 990, 10 }, "never sent although the generator was free", ""},
+		{"capped", load.Constant, func(tr *Trial, o *observed) { tr.Sent, tr.Unsent, o.capped = 500, 500, true }, "", "never sent"},
+		{"nothing due", load.Constant, func(tr *Trial, _ *observed) { tr.Due, tr.Sent = 0, 0 }, "no request was due", ""},
+		{"generator is the bottleneck", load.Users, func(tr *Trial, _ *observed) { tr.Generator.CPU = 1800 * time.Millisecond }, "was the bottleneck itself", ""},
+		{"generator is busy", load.Users, func(tr *Trial, _ *observed) { tr.Generator.CPU = time.Second }, "", "closer together"},
+		{"generator is busy on its own cores", load.Users, func(tr *Trial, o *observed) { tr.Generator.CPU, o.pinned = time.Second, true }, "", ""},
+		{"Little's law", load.Users, func(tr *Trial, _ *observed) { tr.MeanInFlight = 30 }, "Little's law", ""},
+		{"Little's law, nearly nothing in flight", load.Users, func(tr *Trial, o *observed) { tr.MeanInFlight, o.inFlightSeconds = 0.2, 0.9 }, "", ""},
+		{"steal", load.Users, func(tr *Trial, _ *observed) { tr.Machine.Steal = 0.2 }, "the hypervisor took 20 %", ""},
+		{"a little steal", load.Users, func(tr *Trial, _ *observed) { tr.Machine.Steal = 0.05 }, "", "the hypervisor took more than 2 %"},
+		{"a busy machine", load.Users, func(tr *Trial, _ *observed) { tr.Machine.Others = 0.5 }, "other programs used 50 %", ""},
+		{"a somewhat busy machine", load.Users, func(tr *Trial, _ *observed) { tr.Machine.Others = 0.2 }, "", "other programs used more than 10 %"},
+		{"wrong request", load.Users, func(tr *Trial, _ *observed) { tr.Codes[404] = 3 }, "3 responses had status 404", ""},
+		{"overload answered", load.Users, func(tr *Trial, _ *observed) { tr.Codes[503], tr.Codes[429] = 3, 3 }, "", ""},
+		{"no answer in the window", load.Users, func(tr *Trial, _ *observed) { tr.Measured, tr.Failed = 0, 0 }, "no answer ended within the window", ""},
+		{"listen queue overflowed", load.Users, func(tr *Trial, _ *observed) { tr.Machine.ListenDrops = 7 }, "", "listen queue was full"},
+		{"restarts", load.Users, func(tr *Trial, _ *observed) { tr.Server.Restarts = 1 }, "", "were replaced"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tr, s, o := healthy(c.kind)
@@ -92,7 +92,6 @@ func check(t *testing.T, what string, got []string, want string) {
 
 func TestCollector(t *testing.T) {
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
-	s := &Scenario{Warmup: ms(100), For: ms(200)}
 	hits := []*load.Hit{
 		{Due: ms(10), Sent: ms(10), Latency: ms(20), Code: 200},                       // warm-up
 		{Due: ms(90), Sent: ms(90), Latency: ms(30), Code: 200, FirstByte: ms(25)},    // begins before the window, ends in it
@@ -102,13 +101,13 @@ func TestCollector(t *testing.T) {
 		{Due: ms(295), Sent: ms(295), Latency: ms(15), Cut: true},                     // cut off
 		{Due: ms(305), Sent: ms(305), Latency: ms(5), Code: 200},                      // after the window
 	}
-	run := func(kind load.Kind) (*Trial, *collector) {
+	run := func(kind load.Shape) (*Trial, *collector) {
 		tr, sc, _ := healthy(kind)
 		*tr = Trial{
 			Window: ms(200), Response: NewHistogram(), Service: NewHistogram(), FirstByte: NewHistogram(), Lag: NewHistogram(),
 			Errors: map[string]uint64{}, Codes: map[int]uint64{},
 		}
-		sc.Warmup, sc.For = s.Warmup, s.For
+		sc.Warmup, sc.Stages[0].For = ms(100), ms(200)
 		c := newCollector(tr, sc)
 		for _, h := range hits {
 			c.add(h)
@@ -117,11 +116,11 @@ func TestCollector(t *testing.T) {
 		return tr, c
 	}
 	type counts struct{ sent, ended, succeeded, measured, failed, cut uint64 }
-	for kind, want := range map[load.Kind]counts{
+	for kind, want := range map[load.Shape]counts{
 		// open: due within the window, late answers included
-		load.Open: {sent: 4, ended: 3, succeeded: 2, measured: 2, failed: 1, cut: 1},
+		load.Constant: {sent: 4, ended: 3, succeeded: 2, measured: 2, failed: 1, cut: 1},
 		// closed: ended within the window
-		load.Closed: {sent: 4, ended: 3, succeeded: 2, measured: 2, failed: 1, cut: 1},
+		load.Users: {sent: 4, ended: 3, succeeded: 2, measured: 2, failed: 1, cut: 1},
 	} {
 		tr, c := run(kind)
 		if got := (counts{tr.Sent, tr.Ended, tr.Succeeded, tr.Measured, tr.Failed, tr.Cut}); got != want {
@@ -131,16 +130,16 @@ func TestCollector(t *testing.T) {
 		if got, want := c.inFlightSeconds(), 65.0/200; got < want-1e-9 || got > want+1e-9 {
 			t.Errorf("%s: %g requests in flight, want %g", kind, got, want)
 		}
-		slices := map[load.Kind]int{load.Open: 4, load.Closed: 2}[kind] // an open loop's late answers are shown
+		slices := map[load.Shape]int{load.Constant: 4, load.Users: 2}[kind] // an open loop's late answers are shown
 		if len(tr.Series) != slices || tr.Series[0].At != 0 || tr.Series[1].Succeeded != 2 || tr.Series[1].Failed != 1 {
 			t.Errorf("%s: series is %+v", kind, tr.Series)
 		}
 	}
-	open, _ := run(load.Open)
+	open, _ := run(load.Constant)
 	if got := open.Response.Quantile(1).Round(time.Millisecond); got != ms(50) {
 		t.Errorf("longest response time %s, want 50 ms: 30 late and 20 served", got)
 	}
-	closed, _ := run(load.Closed)
+	closed, _ := run(load.Users)
 	if got := closed.Service.Quantile(1).Round(time.Millisecond); got != ms(30) {
 		t.Errorf("longest service time %s, want 30 ms", got)
 	}

@@ -3,6 +3,8 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -10,19 +12,20 @@ import (
 
 	"gatewaylab/scenarios/load"
 	"gatewaylab/servers"
+	"gatewaylab/servers/app"
 	"gatewaylab/servers/process"
 )
 
 // trial measures one cell once.
 func (r *runner) trial(ctx context.Context, j job) *Trial {
 	t := &Trial{
-		Ref: j.Ref, Started: time.Now().UTC(), Window: j.cell.Scenario.For, Warmup: j.cell.Scenario.Warmup,
+		Ref: j.Ref, Started: time.Now().UTC(), Window: j.cell.Scenario.For(), Warmup: j.cell.Scenario.Warmup,
 		Response: NewHistogram(), Service: NewHistogram(), FirstByte: NewHistogram(), Lag: NewHistogram(),
 		Errors: map[string]uint64{}, Codes: map[int]uint64{},
 	}
 	t.Server.MeanBusy = -1
 	r.phase(j.Ref, Starting)
-	inst, err := servers.Start(ctx, j.cell.Contestant.Configured, servers.Launch{Programs: r.plan.Programs, Cores: r.server})
+	inst, err := servers.Start(ctx, j.cell.Contestant.Configured, r.launch(j.cell.Scenario))
 	if err != nil {
 		t.Invalid = append(t.Invalid, fmt.Sprintf("the server did not start: %v", err))
 		return t
@@ -62,6 +65,7 @@ func (r *runner) drive(ctx context.Context, j job, inst *servers.Instance, t *Tr
 		defer close(stopped)
 		w.watch(stop)
 	}()
+	attack.Aside = c.aside
 	outcome, err := attack.Run(ctx, &gauge, c.add)
 	close(stop)
 	<-stopped
@@ -70,8 +74,7 @@ func (r *runner) drive(ctx context.Context, j job, inst *servers.Instance, t *Tr
 	}
 	c.finish()
 	w.finish(t)
-	t.Unsent = outcome.UnsentIn(j.cell.Scenario.Warmup, j.cell.Scenario.Warmup+j.cell.Scenario.For)
-	t.Due = t.Sent + t.Unsent
+	c.unsent(&outcome)
 	select {
 	case died := <-w.died:
 		t.Invalid = append(t.Invalid, fmt.Sprintf("the server died in mid-trial: %v", died))
@@ -97,26 +100,113 @@ func (r *runner) generatorCores() int {
 // its end still sees the server at work.
 const tail = 20 * time.Millisecond
 
-// newAttack is the scenario's load on a server.
-func newAttack(s *Scenario, server string) *load.Attack {
-	header := make(http.Header, len(s.Request.Header))
-	for k, v := range s.Request.Header {
+// newAttack is the scenario's load on a server. Its first stage is the warm-up,
+// if there is one, and its last the tail; those between are the scenario's.
+func newAttack(s *Scenario, addr string) *load.Attack {
+	a := &load.Attack{
+		Timeout:       s.Timeout,
+		Protocol:      s.Protocol,
+		Streams:       s.Streams,
+		PerConnection: s.PerConnection,
+		MaxInFlight:   s.MaxInFlight,
+		RawFrom:       s.Warmup,
+		RawTo:         s.Warmup + s.For(),
+	}
+	if n := len(s.Stages); n > 0 {
+		if s.Warmup > 0 {
+			a.Stages = append(a.Stages, level(&s.Stages[0], 0, s.Warmup))
+		}
+		a.Stages = append(a.Stages, s.Stages...)
+		a.Stages = append(a.Stages, level(&s.Stages[n-1], s.Stages[n-1].For-1, tail))
+	}
+	for i := range s.Requests {
+		a.Requests = append(a.Requests, s.Requests[i].load(s.Protocol, addr))
+	}
+	for _, c := range s.Beside {
+		a.Beside = append(a.Beside, load.Crowd{
+			Name: c.Title(), Kind: c.Kind, Clients: c.Clients, Rate: c.Rate, Every: c.Every,
+			Request: c.Request.load(load.HTTP1, addr),
+		})
+	}
+	return a
+}
+
+// level is a stage that goes on as another is at a moment.
+func level(s *load.Stage, at, length time.Duration) load.Stage {
+	if !s.Open() {
+		return load.Stage{
+			Shape: load.Users, UsersFrom: s.UsersAt(at), Think: s.Think, ThinkExponential: s.ThinkExponential, For: length,
+		}
+	}
+	return load.Stage{Shape: load.Constant, From: max(s.RateAt(at), leastRate), Poisson: s.Poisson, For: length}
+}
+
+// leastRate is the rate of the warm-up before a stage that starts from nothing.
+const leastRate = 1
+
+// load is the request to a server over a protocol.
+func (r *Request) load(p load.Protocol, addr string) load.Request {
+	header := make(http.Header, len(r.Header))
+	for k, v := range r.Header {
 		header.Set(k, v)
 	}
-	return &load.Attack{
-		Load:    s.Load,
-		Request: load.Request{Method: s.Request.Method, URL: server + s.Request.Path, Header: header, Body: []byte(s.Request.Body)},
-		For:     s.Warmup + s.For + tail,
-		Timeout: s.Timeout,
-		RawFrom: s.Warmup,
-		RawTo:   s.Warmup + s.For,
+	scheme := "http://"
+	switch p {
+	case load.H2:
+		scheme = "https://"
+	case load.WebSocket:
+		scheme = "ws://"
+	}
+	return load.Request{
+		Name: r.Title(), Weight: r.Weight, Method: r.Method, URL: scheme + addr + r.Path, Header: header,
+		Body: []byte(r.Body), Size: r.Size, Chunked: r.Chunked, Stream: r.Stream, Fault: r.Fault,
+	}
+}
+
+// demand is what a request of the scenario asks of the application, on average.
+func (s *Scenario) demand() (d app.Demand) {
+	var wait, units, sum float64
+	for _, r := range s.Requests {
+		path, err := load.Mean(r.Path)
+		if err != nil {
+			return app.Demand{} // the attack's check says what is wrong
+		}
+		w := r.Weight
+		if w == 0 {
+			w = 1
+		}
+		one := app.DemandOf(path)
+		sum += w
+		wait += w * float64(one.Wait)
+		units += w * float64(one.Units)
+	}
+	if sum > 0 {
+		d.Wait, d.Units = int(math.Round(wait/sum)), int(math.Round(units/sum))
+	}
+	return d
+}
+
+// arrivals is the seed of the trial's traffic: the same for every model, so
+// that all get the same requests at the same times, and another in each trial.
+func (j job) arrivals(seed uint64) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d %s %d", seed, j.Scenario, j.Trial)
+	return h.Sum64()
+}
+
+// launch says how servers for a scenario are started.
+func (r *runner) launch(s *Scenario) servers.Launch {
+	return servers.Launch{
+		Programs: r.plan.Programs, Cores: r.server,
+		TLS: s.Protocol == load.H2, Supervise: s.Faulty(),
 	}
 }
 
 // attack sets the load generator up for one trial. The function it returns
 // ends the recording of raw hits.
 func (r *runner) attack(j job, inst *servers.Instance) (*load.Attack, func() error, error) {
-	a := newAttack(j.cell.Scenario, inst.URL())
+	a := newAttack(j.cell.Scenario, inst.Addr())
+	a.Seed = j.arrivals(r.plan.Seed)
 	a.Name = j.Ref.fileName()
 	if !r.plan.Raw || r.plan.Store == nil {
 		return a, func() error { return nil }, nil

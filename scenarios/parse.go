@@ -55,19 +55,24 @@ func Parse(name string, r io.Reader) (*Scenario, error) {
 	if len(docs) != 1 {
 		return nil, &FileError{name, 1, 1, fmt.Sprintf("expected one YAML document with a scenario, found %d", len(docs))}
 	}
+	p.window = 5 * time.Second
 	s := &Scenario{
-		Request: Request{Method: http.MethodGet},
-		For:     5 * time.Second,
-		Warmup:  time.Second,
-		Timeout: 10 * time.Second,
+		Requests: []Request{{Method: http.MethodGet}},
+		Stages:   make([]load.Stage, 1),
+		Warmup:   time.Second,
+		Timeout:  10 * time.Second,
 	}
 	if err := p.scenario(docs[0].Body, s); err != nil {
 		return nil, err
 	}
+	s.Stages[0].For = p.window
 	return s, nil
 }
 
-type fileParser struct{ name string }
+type fileParser struct {
+	name   string
+	window time.Duration
+}
 
 func (p *fileParser) fail(n ast.Node, format string, args ...any) error {
 	return p.failAt(n.GetToken(), format, args...)
@@ -220,9 +225,9 @@ func (p *fileParser) scenario(n ast.Node, s *Scenario) error {
 				field{"service", true, p.text(&s.Text.Service, "a sentence")},
 				field{"bottleneck", true, p.text(&s.Text.Bottleneck, "a sentence")})
 		}},
-		field{"request", true, func(n ast.Node) error { return p.request(n, &s.Request) }},
-		field{"load", true, func(n ast.Node) error { return p.load(n, &s.Load) }},
-		field{"for", false, p.duration(&s.For, MinWindow)},
+		field{"request", true, func(n ast.Node) error { return p.request(n, &s.Requests[0]) }},
+		field{"load", true, func(n ast.Node) error { return p.load(n, &s.Stages[0]) }},
+		field{"for", false, p.duration(&p.window, MinWindow)},
 		field{"warmup", false, p.duration(&s.Warmup, 0)},
 		field{"timeout", false, p.duration(&s.Timeout, time.Millisecond)},
 		field{"models", false, func(n ast.Node) error { return p.models(n, &s.Models) }},
@@ -285,17 +290,17 @@ func (p *fileParser) header(n ast.Node, h *map[string]string) error {
 	return nil
 }
 
-func (p *fileParser) load(n ast.Node, l *load.Load) error {
+func (p *fileParser) load(n ast.Node, l *load.Stage) error {
 	err := p.mapping(n, "load",
 		field{"open", false, func(n ast.Node) error {
 			s, err := p.scalar(n, "a rate")
 			if err != nil {
 				return err
 			}
-			if l.Rate, err = ParseRate(s); err != nil {
+			if l.From, err = ParseRate(s); err != nil {
 				return p.fail(n, "%v", err)
 			}
-			l.Kind = load.Open
+			l.Shape = load.Constant
 			return nil
 		}},
 		field{"closed", false, func(n ast.Node) error {
@@ -307,25 +312,25 @@ func (p *fileParser) load(n ast.Node, l *load.Load) error {
 			if err != nil || c < 1 || c > MaxClients {
 				return p.fail(n, "expected a number of clients from 1 to %d, found %q", MaxClients, s)
 			}
-			if l.Kind != "" {
+			if l.Shape != "" {
 				return p.fail(n, "a load is either open or closed, not both")
 			}
-			l.Kind, l.Clients = load.Closed, c
+			l.Shape, l.UsersFrom = load.Users, c
 			return nil
 		}},
 	)
 	switch {
 	case err != nil:
 		return err
-	case l.Kind == "":
+	case l.Shape == "":
 		return p.fail(n, "load lacks its kind: open: 200/s or closed: 50")
-	case l.Kind == load.Open && l.Clients > 0:
+	case l.Shape == load.Constant && l.UsersFrom > 0:
 		return p.fail(n, "a load is either open or closed, not both")
 	}
 	return nil
 }
 
-func (p *fileParser) models(n ast.Node, to *[]string) error {
+func (p *fileParser) models(n ast.Node, to *[]Entry) error {
 	seq, ok := n.(*ast.SequenceNode)
 	if !ok {
 		return p.fail(n, "expected a list of model specs, found %s", describe(n))
@@ -338,7 +343,7 @@ func (p *fileParser) models(n ast.Node, to *[]string) error {
 		if _, err := servers.Resolve(s); err != nil {
 			return p.fail(v, "%v", err)
 		}
-		*to = append(*to, s)
+		*to = append(*to, Entry{Spec: s})
 	}
 	if len(*to) == 0 {
 		return p.fail(n, "expected at least one model spec, found an empty list")

@@ -44,9 +44,9 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Name != "slow-read" || s.Request.Method != "POST" || s.Request.Body != "hello\n" ||
-		s.Request.Header["Content-Type"] != "text/plain" || s.Load != (load.Load{Kind: load.Open, Rate: 1.5}) ||
-		s.For != 2*time.Second || s.Warmup != 0 || s.Timeout != time.Second || len(s.Models) != 2 {
+	if s.Name != "slow-read" || s.Requests[0].Method != "POST" || s.Requests[0].Body != "hello\n" ||
+		s.Requests[0].Header["Content-Type"] != "text/plain" || s.Stages[0].Shape != load.Constant || s.Stages[0].From != 1.5 ||
+		s.For() != 2*time.Second || s.Warmup != 0 || s.Timeout != time.Second || len(s.Models) != 2 {
 		t.Errorf("parsed as %+v", s)
 	}
 }
@@ -140,7 +140,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, src string) {
 		s, err := scenarios.Parse("fuzz.yaml", strings.NewReader(src))
-		if err == nil && (s.Name == "" || s.For < scenarios.MinWindow || s.Load.Kind == "") {
+		if err == nil && (s.Name == "" || s.For() < scenarios.MinWindow || s.Stages[0].Shape == "") {
 			t.Errorf("accepted %+v", s)
 		}
 	})

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"gatewaylab/scenarios/load"
 	"gatewaylab/servers"
 )
 
@@ -20,14 +19,25 @@ type Contestant struct {
 // Contestants resolves model specs. Specs given twice get labels of their own,
 // so that a model can be set against itself.
 func Contestants(specs []string) ([]*Contestant, error) {
-	all := make([]*Contestant, 0, len(specs))
+	entries := make([]Entry, len(specs))
+	for i, s := range specs {
+		entries[i].Spec = s
+	}
+	return contestants(entries)
+}
+
+func contestants(entries []Entry) ([]*Contestant, error) {
+	all := make([]*Contestant, 0, len(entries))
 	seen := map[string]int{}
-	for _, s := range specs {
-		c, err := servers.Resolve(s)
+	for _, e := range entries {
+		c, err := servers.Resolve(e.Spec)
 		if err != nil {
 			return nil, err
 		}
-		label := c.Spec.String()
+		label := e.As
+		if label == "" {
+			label = c.Spec.String()
+		}
 		seen[label]++
 		if n := seen[label]; n > 1 {
 			label = fmt.Sprintf("%s#%d", label, n)
@@ -55,7 +65,7 @@ type Cell struct {
 type Plan struct {
 	Name    string
 	Cells   []Cell
-	Trials  int // of each cell
+	Trials  int // of each cell whose scenario doesn't say
 	Seed    uint64
 	Pin     bool // server and generator on disjoint cores
 	Quick   bool
@@ -82,7 +92,7 @@ func NewPlan(scs []*Scenario, cs []*Contestant, trials int) (*Plan, error) {
 		mine := cs
 		if len(cs) == 0 {
 			var err error
-			if mine, err = Contestants(s.Models); err != nil {
+			if mine, err = contestants(s.Models); err != nil {
 				return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 			}
 		}
@@ -107,9 +117,17 @@ func NewPlan(scs []*Scenario, cs []*Contestant, trials int) (*Plan, error) {
 func (p *Plan) Measuring() time.Duration {
 	var d time.Duration
 	for _, c := range p.Cells {
-		d += time.Duration(p.Trials) * (c.Scenario.Warmup + c.Scenario.For)
+		d += time.Duration(p.trials(c.Scenario)) * (c.Scenario.Warmup + c.Scenario.For())
 	}
 	return d
+}
+
+// trials is how many trials each cell of a scenario has.
+func (p *Plan) trials(s *Scenario) int {
+	if s.Trials > 0 {
+		return s.Trials
+	}
+	return p.Trials
 }
 
 // order lays the trials out as randomised complete blocks: every cell once in
@@ -117,14 +135,22 @@ func (p *Plan) Measuring() time.Duration {
 // machine touches all cells alike. The seed decides the order entirely.
 func (p *Plan) order() []job {
 	rng := rand.New(rand.NewPCG(p.Seed, 0x6c6162))
-	jobs := make([]job, 0, len(p.Cells)*p.Trials)
-	for round := range p.Trials {
+	total, rounds := 0, 0
+	for _, c := range p.Cells {
+		n := p.trials(c.Scenario)
+		total, rounds = total+n, max(rounds, n)
+	}
+	jobs := make([]job, 0, total)
+	for round := range rounds {
 		for _, i := range rng.Perm(len(p.Cells)) {
 			c := p.Cells[i]
+			if round >= p.trials(c.Scenario) {
+				continue
+			}
 			jobs = append(jobs, job{c, Ref{
 				Scenario: c.Scenario.Name, Model: c.Contestant.Label,
-				Trial: round + 1, Of: p.Trials,
-				Order: len(jobs) + 1, Total: cap(jobs),
+				Trial: round + 1, Of: p.trials(c.Scenario),
+				Order: len(jobs) + 1, Total: total,
 			}})
 		}
 	}
@@ -162,12 +188,4 @@ func (p *Plan) models() []ModelInfo {
 		all = append(all, c.Info())
 	}
 	return all
-}
-
-// Words describes the load in a few words.
-func (s *Scenario) Words() string {
-	if s.Load.Kind == load.Open {
-		return fmt.Sprintf("open loop, %g arrivals/s", s.Load.Rate)
-	}
-	return fmt.Sprintf("closed loop, %d clients", s.Load.Clients)
 }

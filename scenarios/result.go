@@ -7,7 +7,7 @@ import (
 )
 
 // Schema is the version of a saved run. A reader refuses another major number.
-const Schema = "gatewaylab/run/1"
+const Schema = "gatewaylab/run/2"
 
 // A Result is a saved run: run.json without its trials, which stand in files
 // of their own (trials/001-hello-cgi-1.json …) so that a run that is cut off
@@ -31,9 +31,12 @@ type Result struct {
 	Notes       []string    `json:"notes,omitempty"`
 	// Refused are the models that were not measured, with the reason.
 	Refused map[string]string `json:"refused,omitempty"`
+	// NotSpoken are the cells that were not measured because the model doesn't
+	// speak the scenario's protocol: by scenario and model, how it answered.
+	NotSpoken map[string]map[string]string `json:"not_spoken,omitempty"`
 
-	// Demand is what each scenario's request asks of the application, by
-	// scenario name.
+	// Demand is what each scenario's requests ask of the application, on
+	// average, by scenario name.
 	Demand map[string]app.Demand `json:"demand"`
 
 	Measured []*Trial `json:"-"`

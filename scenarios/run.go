@@ -70,14 +70,14 @@ const overhead = 60 * time.Millisecond
 func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 	r := &runner{plan: p, jobs: p.order(), on: on}
 	for _, j := range r.jobs {
-		if err := newAttack(j.cell.Scenario, "http://127.0.0.1").Check(); err != nil {
+		if err := newAttack(j.cell.Scenario, "127.0.0.1:1").Check(); err != nil {
 			return nil, fmt.Errorf("scenario %s: %w", j.Ref.Scenario, err)
 		}
 		r.left += r.planned(j.cell.Scenario)
 	}
 	demand := map[string]app.Demand{}
 	for _, s := range p.scenarios() {
-		demand[s.Name] = app.DemandOf(s.Request.Path)
+		demand[s.Name] = s.demand()
 	}
 	r.result = &Result{
 		Schema: Schema, Name: p.Name, Started: time.Now().UTC(), State: "running",
@@ -93,7 +93,7 @@ func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 	return r, r.save()
 }
 
-func (r *runner) planned(s *Scenario) time.Duration { return s.Warmup + s.For + overhead }
+func (r *runner) planned(s *Scenario) time.Duration { return s.Warmup + s.For() + overhead }
 
 // pin gives the generator one half of the cores and the server the other.
 func (r *runner) pin() error {

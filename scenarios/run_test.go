@@ -67,9 +67,9 @@ func liar(t *testing.T) *scenarios.Contestant {
 
 func tiny(path string) *scenarios.Scenario {
 	return &scenarios.Scenario{
-		Name: "tiny", Title: "Tiny", Request: scenarios.Request{Method: "GET", Path: path},
-		Load: load.Load{Kind: load.Closed, Clients: 4},
-		For:  250 * time.Millisecond, Warmup: 100 * time.Millisecond, Timeout: 20 * time.Second,
+		Name: "tiny", Title: "Tiny", Requests: []scenarios.Request{{Method: "GET", Path: path}},
+		Stages: []load.Stage{{Shape: load.Users, UsersFrom: 4, For: 250 * time.Millisecond}},
+		Warmup: 100 * time.Millisecond, Timeout: 20 * time.Second,
 	}
 }
 
@@ -225,7 +225,7 @@ func TestRunInterrupted(t *testing.T) {
 
 func TestRunNeedsFiles(t *testing.T) {
 	s := tiny("/hello")
-	s.Load.Clients = 50_000_000
+	s.Stages[0].UsersFrom = 50_000_000
 	_, err := scenarios.Run(t.Context(), plan(t, s, 1, contestants(t, "async")...), nil)
 	if err == nil || !strings.Contains(err.Error(), "open files") {
 		t.Errorf("50 million clients: %v, want the file limit named", err)

@@ -52,6 +52,19 @@ type Trial struct {
 	// microseconds; empty for closed loops.
 	Lag *Histogram `json:"lag"`
 
+	// Gaps holds the pauses between the pieces of streamed answers; nil if
+	// none were asked for.
+	Gaps *Histogram `json:"gaps,omitempty"`
+
+	// Stages are the parts of the window, in order, where there is more than
+	// one; Requests the kinds of request, where there is more than one; Beside
+	// the crowds. Trial's own figures are of all stages and kinds together.
+	Stages   []Part `json:"stages,omitempty"`
+	Requests []Part `json:"requests,omitempty"`
+	Beside   []Part `json:"beside,omitempty"`
+	// Faults is what requests that do harm did; nil if there are none.
+	Faults *Faults `json:"faults,omitempty"`
+
 	Series []Interval `json:"series"`
 
 	Server    ServerCost    `json:"server"`
@@ -70,6 +83,46 @@ type Trial struct {
 	// ServerLog is the end of what the server printed, kept when the trial is
 	// invalid or had errors.
 	ServerLog string `json:"server_log,omitempty"`
+}
+
+// A Part is what one stage, one kind of request or one crowd had to do with.
+// Its fields mean what they mean in Trial.
+type Part struct {
+	Name string        `json:"name"`
+	Kind string        `json:"kind"` // a stage's shape, a crowd's kind; of a request "fault" or ""
+	From time.Duration `json:"from"` // from the start of the window
+	To   time.Duration `json:"to"`
+
+	Due       uint64            `json:"due"`
+	Sent      uint64            `json:"sent"`
+	Unsent    uint64            `json:"unsent"` // known of stages only
+	Ended     uint64            `json:"ended"`
+	Succeeded uint64            `json:"succeeded"`
+	Measured  uint64            `json:"measured"`
+	Failed    uint64            `json:"failed"`
+	Cut       uint64            `json:"cut"`
+	Errors    map[string]uint64 `json:"errors,omitempty"`
+	Bytes     int64             `json:"bytes"`
+	Response  *Histogram        `json:"response"`
+	Service   *Histogram        `json:"service"`
+	FirstByte *Histogram        `json:"first_byte"`
+}
+
+// Goodput is successful responses per second of the part's time.
+func (p *Part) Goodput() float64 { return float64(p.Succeeded) / (p.To - p.From).Seconds() }
+
+// Faults is the blast radius of requests that do harm: who else was hurt, and
+// for how long.
+type Faults struct {
+	Sent   uint64 `json:"sent"`   // requests that do harm, in the window
+	Others uint64 `json:"others"` // all other requests that ended in it
+	Failed uint64 `json:"failed"` // of the others, failed
+	Slow   uint64 `json:"slow"`   // of the others, successful but slower than Scenario.Hurt
+	// Recovery is, for each harmful request, the time from its sending to the
+	// next success of another that was sent after it.
+	Recovery *Histogram `json:"recovery"`
+	// Unrecovered are those after which no other succeeded any more.
+	Unrecovered uint64 `json:"unrecovered"`
 }
 
 // Valid says whether the trial may enter a summary.

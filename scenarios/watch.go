@@ -78,7 +78,7 @@ func (w *watcher) read(full bool) reading {
 
 func (w *watcher) watch(stop <-chan struct{}) {
 	s := w.job.cell.Scenario
-	from, to := w.began.Add(s.Warmup), w.began.Add(s.Warmup+s.For)
+	from, to := w.began.Add(s.Warmup), w.began.Add(s.Warmup+s.For())
 	w.last = w.read(true)
 	w.runner.phase(w.job.Ref, Warming)
 	next, ticks := w.began, 0

@@ -17,10 +17,16 @@ import (
 // Launch says how to start a model.
 type Launch struct {
 	Programs Programs
-	Addr     string    // "" = a free port on 127.0.0.1
-	Expose   bool      // allow an Addr that others can reach
-	Cores    []int     // CPUs for the whole process tree; nil = all
-	Log      io.Writer // also gets what the processes print; nil = only kept for Log
+	Addr     string // "" = a free port on 127.0.0.1
+	Expose   bool   // allow an Addr that others can reach
+	Cores    []int  // CPUs for the whole process tree; nil = all
+	// TLS has the server speak TLS, with a certificate of its own that nobody
+	// signed; a model that can't is started without.
+	TLS bool
+	// Supervise has the server started again when it dies by itself, as a
+	// service manager would; otherwise that is the end of it.
+	Supervise bool
+	Log       io.Writer // also gets what the processes print; nil = only kept for Log
 }
 
 // An Instance is a running model.

@@ -184,15 +184,15 @@ func (f *compareFlags) override(c *cobra.Command, sc *scenarios.Scenario) error 
 		if err != nil {
 			return fmt.Errorf("--rate: %w", err)
 		}
-		sc.Load = load.Load{Kind: load.Open, Rate: rate}
+		sc.Stages = []load.Stage{{Shape: load.Constant, From: rate, For: sc.For()}}
 		sc.Text.Load = fmt.Sprintf("Requests arrive %g times a second, whether or not earlier ones were answered.", rate)
 	}
 	if changed("concurrency") {
-		sc.Load = load.Load{Kind: load.Closed, Clients: f.concurrency}
+		sc.Stages = []load.Stage{{Shape: load.Users, UsersFrom: f.concurrency, For: sc.For()}}
 		sc.Text.Load = fmt.Sprintf("%d clients, each sends its next request as soon as its last was answered.", f.concurrency)
 	}
 	if changed("for") {
-		sc.For = f.window
+		sc.Stages[0].For = f.window
 	}
 	if changed("warmup") {
 		sc.Warmup = f.warmup

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"gatewaylab/reports"
-	"gatewaylab/scenarios/load"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -71,7 +70,7 @@ func (v *run) offeredNotes() []string {
 		"Below the diagonal, requests failed, came too late or were never sent.",
 	}
 	for _, sc := range v.scenes {
-		if sc.Load.Kind != load.Open {
+		if sc.Closed() {
 			return append(notes, "Closed loop: a client sends its next request only after the last answer, so a closed loop offers what the server achieves. How far up the diagonal a point lies is what tells.")
 		}
 	}
@@ -96,7 +95,7 @@ func (p *pen) read(c draw.Canvas, notes []string) {
 
 // asked is the rate that was offered, in the sense of the scenario's loop.
 func asked(sc *scene, c *reports.Cell) reports.Estimate {
-	if sc.Load.Kind == load.Open {
+	if !sc.Closed() {
 		return c.Offered
 	}
 	return c.Attempted
@@ -129,7 +128,7 @@ func (v *run) offeredTags(sc *scene) []string {
 			continue
 		}
 		notes[i] = number(c.Goodput.Median) + "/s"
-		if of := asked(sc, c).Median; of > 0 && sc.Load.Kind == load.Open {
+		if of := asked(sc, c).Median; of > 0 && !sc.Closed() {
 			notes[i] += " (" + number(100*c.Goodput.Median/of) + "\u00a0%)"
 		}
 	}
@@ -152,7 +151,7 @@ func (v *run) drawOffered(p *pen, c draw.Canvas, sc *scene) {
 	}
 	pl := p.axes()
 	pl.X.Label.Text = "attempted (requests/s)"
-	if sc.Load.Kind == load.Open {
+	if !sc.Closed() {
 		pl.X.Label.Text = "offered (requests/s)"
 	}
 	pl.X.Label.TextStyle.Font.Weight = 0

@@ -22,22 +22,22 @@ type behaviour struct {
 
 func scenario(name string) *scenarios.Scenario {
 	s := &scenarios.Scenario{
-		Name: name, Request: scenarios.Request{Method: "GET"},
-		For: 1500 * time.Millisecond, Warmup: 500 * time.Millisecond,
+		Name: name, Requests: []scenarios.Request{{Method: "GET"}},
+		Warmup: 500 * time.Millisecond,
 	}
 	switch name {
 	case "hello":
 		s.Title, s.Question = "A tiny response", "What does the server model itself cost, when the application does next to nothing?"
-		s.Request.Path, s.Load = "/hello", load.Load{Kind: load.Closed, Clients: 32}
+		s.Requests[0].Path, s.Stages = "/hello", []load.Stage{{Shape: load.Users, UsersFrom: 32, For: 1500 * time.Millisecond}}
 	case "wait":
 		s.Title, s.Question = "Waiting for something else", "How many requests can be under way at once, when each mostly waits 50 ms for something else?"
-		s.Request.Path, s.Load = "/wait?ms=50", load.Load{Kind: load.Closed, Clients: 50}
+		s.Requests[0].Path, s.Stages = "/wait?ms=50", []load.Stage{{Shape: load.Users, UsersFrom: 50, For: 1500 * time.Millisecond}}
 	case "cpu":
 		s.Title, s.Question = "A fixed amount of processor work", "Does a different server model make computation any faster?"
-		s.Request.Path, s.Load = "/cpu?units=50", load.Load{Kind: load.Closed, Clients: 16}
+		s.Requests[0].Path, s.Stages = "/cpu?units=50", []load.Stage{{Shape: load.Users, UsersFrom: 16, For: 1500 * time.Millisecond}}
 	case "steady":
 		s.Title, s.Question = "Arrivals at a constant rate", "Which models keep up with 200 users a second?"
-		s.Request.Path, s.Load = "/mixed", load.Load{Kind: load.Open, Rate: 200}
+		s.Requests[0].Path, s.Stages = "/mixed", []load.Stage{{Shape: load.Constant, From: 200, For: 1500 * time.Millisecond}}
 	}
 	return s
 }
@@ -54,14 +54,14 @@ func cell(sc *scenarios.Scenario, model string, n int, b behaviour) *reports.Cel
 	}
 	c := &reports.Cell{
 		Scenario: sc.Name, Model: model, Trials: n, Valid: n,
-		Samples:   int(b.rate * sc.For.Seconds() * float64(n)),
+		Samples:   int(b.rate * sc.For().Seconds() * float64(n)),
 		Goodput:   estimate(b.rate, .015, "/s"),
 		Attempted: estimate(b.rate*1.001, .015, "/s"), Offered: estimate(b.rate*1.001, .015, "/s"),
 		CPUPerRequest: estimate(b.cpu, .03, "ms"), Memory: estimate(b.mib, .02, "MiB"), MemoryKind: "pss",
 		Response: map[string]reports.Estimate{}, Ratio: 1, Compared: true,
 	}
-	if sc.Load.Kind == load.Open {
-		c.Offered = estimate(sc.Load.Rate, 0, "/s")
+	if sc.Open() {
+		c.Offered = estimate(sc.Stages[0].From, 0, "/s")
 		c.Attempted = c.Offered
 	}
 	quantile := func(q float64) float64 {

@@ -10,7 +10,6 @@ import (
 
 	"gatewaylab/reports"
 	"gatewaylab/scenarios"
-	"gatewaylab/scenarios/load"
 )
 
 // number writes a measured value to three significant figures, or as a whole
@@ -92,10 +91,10 @@ func (sc *scene) heading() string {
 // setup says what was asked, how, how often, and how much came of it.
 func (v *run) setup(sc *scene) string {
 	var parts []string
-	if sc.Request.Path != "" {
-		parts = append(parts, strings.TrimSpace(sc.Request.Method+" "+sc.Request.Path))
+	if len(sc.Requests) > 0 {
+		parts = append(parts, strings.TrimSpace(sc.Requests[0].Method+" "+sc.Requests[0].Path))
 	}
-	if s := traffic(sc.Load); s != "" {
+	if s := traffic(sc.Scenario); s != "" {
 		parts = append(parts, s)
 	}
 	parts = append(parts, v.trials(sc.Scenario), v.samples(sc))
@@ -111,17 +110,17 @@ func (v *run) setups() (all []string) {
 	return all
 }
 
-func traffic(l load.Load) string {
-	switch l.Kind {
-	case load.Open:
-		return "open loop, " + setting(l.Rate) + " requests/s due"
-	case load.Closed:
-		if l.Clients == 1 {
-			return "closed loop, 1 client"
-		}
-		return fmt.Sprintf("closed loop, %s clients", count(l.Clients))
+func traffic(s *scenarios.Scenario) string {
+	st, ok := s.Steady()
+	switch {
+	case !ok:
+		return ""
+	case st.Open():
+		return "open loop, " + setting(st.From) + " requests/s due"
+	case st.UsersFrom == 1:
+		return "closed loop, 1 client"
 	}
-	return ""
+	return fmt.Sprintf("closed loop, %s clients", count(st.UsersFrom))
 }
 
 func (v *run) trials(s *scenarios.Scenario) string {
@@ -129,8 +128,8 @@ func (v *run) trials(s *scenarios.Scenario) string {
 	if v.Trials == 1 {
 		t = "1 trial"
 	}
-	if s.For > 0 {
-		t += " × " + duration(s.For)
+	if s.For() > 0 {
+		t += " × " + duration(s.For())
 	}
 	if s.Warmup > 0 {
 		t += " + " + duration(s.Warmup) + " warm-up"

@@ -73,7 +73,7 @@ func (p *picture) apply(e any) {
 	case scenarios.PlanStarted:
 		*p = picture{plan: e, models: slices.Clone(e.Models), left: e.Measuring}
 		for _, s := range e.Scenarios {
-			p.scene(s.Name).window = s.For
+			p.scene(s.Name).window = s.For()
 		}
 	case scenarios.TrialPhase:
 		p.enter(e.Ref, e.Phase, e.Left)

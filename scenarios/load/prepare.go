@@ -244,6 +244,26 @@ func parseDraw(text string) (d draw, err error) {
 	return d, bad
 }
 
+// Mean is a URL, or a path, with the mean of each draw in its place.
+func Mean(url string) (string, error) {
+	p := &prepared{}
+	var err error
+	if p.parts, p.draws, err = parseDraws(url); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for i, d := range p.draws {
+		b.WriteString(p.parts[i])
+		mean := d.a
+		if !d.exponential {
+			mean = (d.a + d.b) / 2
+		}
+		b.WriteString(strconv.FormatFloat(math.Round(mean), 'f', -1, 64))
+	}
+	b.WriteString(p.parts[len(p.parts)-1])
+	return b.String(), nil
+}
+
 // url puts drawn numbers into the URL.
 func (p *prepared) url(rng *rand.Rand) string {
 	if len(p.draws) == 0 {

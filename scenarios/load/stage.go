@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 )
 
@@ -159,4 +160,12 @@ func (s *Stage) Check() error {
 		return fmt.Errorf("shape %q of a stage is not known", s.Shape)
 	}
 	return nil
+}
+
+// Title is what results call the stage at an index.
+func (s *Stage) Title(index int) string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return strconv.Itoa(index + 1)
 }

@@ -43,7 +43,7 @@ func (r Run) Play(emit func(scenarios.Event), pause func(time.Duration)) {
 	var order []scenarios.Ref
 	for _, n := range names {
 		plan.Scenarios = append(plan.Scenarios, &scenarios.Scenario{
-			Name: n, For: r.For, Warmup: warmup, Load: load.Load{Kind: load.Closed, Clients: 64},
+			Name: n, Warmup: warmup, Stages: []load.Stage{{Shape: load.Users, UsersFrom: 64, For: r.For}},
 		})
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
