@@ -17,10 +17,12 @@ const method = "Every figure is computed for each trial; shown are the median ov
 	"That takes 6 trials; with fewer, the interval spans the lowest and highest trial and no model is called faster. " +
 	"Two models are told apart when a Mann–Whitney U test gives p < 0.05 and their intervals don't overlap; otherwise the report says \"~\". " +
 	"The ratio is goodput over that of the scenario's fastest model. " +
-	"Response time counts from when a request was due, service time from when it was sent; both are of successful responses alone, " +
+	"Response time counts from when a request was due to the last byte of its answer, service time from when it was sent, " +
+	"first byte from when it was sent to the first byte of the answer; all are of successful responses alone, " +
 	"and errors and requests that were due but never sent stand beside them. " +
 	"A quantile q is shown when each trial has at least 1/(1−q) successful responses and all together 5/(1−q): " +
-	"p99 takes 100 and 500, p99.9 takes 1,000 and 5,000. " +
+	"p99 takes 100 and 500, p99.9 takes 1,000 and 5,000; so it is for the stages, kinds of request and crowds of a scenario. " +
+	"What clients beside the load did, and what requests meant to do harm got, is in none of the load's figures; CPU and memory are of everything. " +
 	"CPU is user + system time of the server's whole process tree in the window, per successful response that ended in it; " +
 	"memory, processes, threads and open files are peaks of the tree; connections are per request sent. " +
 	"Context switches are not known for a model that starts a process for each request. " +
@@ -47,7 +49,7 @@ func Analyse(res *scenarios.Result) (*Report, error) {
 	for _, sc := range res.Scenarios {
 		group := make([]*cellTrials, 0, len(res.Models))
 		for _, m := range res.Models {
-			if c := newCellTrials(res, sc, m); c.Trials > 0 || wanted(res, m) {
+			if c := newCellTrials(res, sc, m); c.Trials > 0 || c.NotSpoken != "" || wanted(res, sc, m) {
 				group = append(group, c)
 			}
 		}
@@ -61,6 +63,7 @@ func Analyse(res *scenarios.Result) (*Report, error) {
 		}
 	}
 	r.Footnotes = notes.texts()
+	r.Expectations = Expectations(r)
 	return r, nil
 }
 
@@ -81,13 +84,24 @@ func check(res *scenarios.Result) error {
 	return nil
 }
 
-// wanted says whether a cell without trials is missing. In a complete run
-// whose scenarios bring models of their own, it isn't.
-func wanted(res *scenarios.Result, m scenarios.ModelInfo) bool {
+// wanted says whether a cell without trials is missing. Where scenarios bring
+// models of their own, it isn't if the model is another scenario's.
+func wanted(res *scenarios.Result, sc *scenarios.Scenario, m scenarios.ModelInfo) bool {
+	crossed := 0
+	for _, sc := range res.Scenarios {
+		crossed += len(res.Models) * planned(sc, res.Trials)
+	}
+	if res.Planned == 0 || res.Planned >= crossed {
+		return true
+	}
 	_, refused := res.Refused[m.Label]
-	crossed := res.Planned == 0 || res.Planned >= len(res.Scenarios)*len(res.Models)*res.Trials
-	return refused || crossed || res.State != stateComplete
+	return (refused || res.State != stateComplete) && slices.ContainsFunc(sc.Models, func(e scenarios.Entry) bool {
+		return m.Label == e.As || e.As == "" && (m.Label == e.Spec || m.Spec == e.Spec)
+	})
 }
+
+// planned is how many trials a cell of the scenario was to have.
+func planned(sc *scenarios.Scenario, usual int) int { return cmp.Or(sc.Trials, usual) }
 
 // cellTrials is a cell on its way to being finished.
 type cellTrials struct {
@@ -103,7 +117,8 @@ type cellTrials struct {
 func newCellTrials(res *scenarios.Result, sc *scenarios.Scenario, m scenarios.ModelInfo) *cellTrials {
 	c := &cellTrials{scenario: sc, model: m, Cell: &Cell{
 		Scenario: sc.Name, Model: m.Label, P: 1,
-		Errors: map[string]uint64{}, Tied: []string{}, Warnings: []string{}, Notes: []int{}, Invalid: []string{},
+		NotSpoken: res.NotSpoken[sc.Name][m.Label],
+		Errors:    map[string]uint64{}, Tied: []string{}, Warnings: []string{}, Notes: []int{}, Invalid: []string{},
 	}}
 	for _, t := range res.Measured {
 		if t.Scenario == sc.Name && t.Model == m.Label {
@@ -169,6 +184,12 @@ func (c *cellTrials) measureTraffic() {
 	if !c.closed() {
 		c.Lag = timing(lag).summary(c.valid)
 	}
+	c.Gaps = timing(func(t *scenarios.Trial) *scenarios.Histogram { return t.Gaps }).summary(c.valid)
+	c.Stages = parts(c.valid, func(t *scenarios.Trial) []scenarios.Part { return t.Stages })
+	c.Requests = parts(c.valid, func(t *scenarios.Trial) []scenarios.Part { return t.Requests })
+	c.Beside = parts(c.valid, func(t *scenarios.Trial) []scenarios.Part { return t.Beside })
+	c.Faults = faults(c.valid)
+	c.shares = newShares(c.Cell, c.valid)
 	for _, t := range c.valid {
 		c.Samples += int(timing(response).count(t))
 		c.Unsent += t.Unsent
@@ -203,6 +224,7 @@ func (c *cellTrials) measureCost() {
 			return float64(t.Server.Voluntary + t.Server.Involuntary)
 		}).over(c.valid, "")
 	}
+	c.Restarts = always(func(t *scenarios.Trial) float64 { return float64(t.Server.Restarts) }).over(c.valid, "")
 	for _, t := range c.valid {
 		c.MemoryKind = cmp.Or(c.MemoryKind, t.Server.MemoryKind)
 	}

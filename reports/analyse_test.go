@@ -77,7 +77,7 @@ func TestFiguresOfACell(t *testing.T) {
 	}
 	// 750 samples, each trial at least 100: p99 stands, p99.9 doesn't, and the
 	// curve ends where five samples are left.
-	if got := slices.Sorted(maps.Keys(c.Response)); !slices.Equal(got, []string{"p50", "p90", "p99"}) {
+	if got := slices.Sorted(maps.Keys(c.Response)); !slices.Equal(got, []string{"max", "mean", "p50", "p90", "p99"}) {
 		t.Errorf("quantiles %v", got)
 	}
 	last := c.Curve[len(c.Curve)-1].Quantile
@@ -117,8 +117,8 @@ func TestQuantilesNeedEnoughSamples(t *testing.T) {
 			r.Measured = append(r.Measured, tr)
 		}
 		got := slices.Sorted(maps.Keys(cell(t, analyse(t, r), "wait", "async").Response))
-		if !slices.Equal(got, c.want) {
-			t.Errorf("%v: %v, want %v", c.samples, got, c.want)
+		if want := append([]string{"max", "mean"}, c.want...); !slices.Equal(got, want) {
+			t.Errorf("%v: %v, want %v", c.samples, got, want)
 		}
 	}
 }
@@ -190,19 +190,23 @@ func TestSeriesMeetInTime(t *testing.T) {
 
 // Whatever is missing has a footnote, an exclusion, or the rule in the method.
 func TestNothingIsUnexplained(t *testing.T) {
-	for name, res := range map[string]*scenarios.Result{"full": full(), "few": few(), "aa": same()} {
+	for name, res := range map[string]*scenarios.Result{"full": full(), "few": few(), "aa": same(), "traffic": traffic()} {
 		r := analyse(t, res)
 		used := map[int]bool{}
 		for _, c := range r.Cells {
-			missing := !c.Goodput.Known() || !c.CPUPerRequest.Known() || !c.Memory.Known() || len(c.Response) < 3
+			missing := c.NotSpoken == "" && (!c.Goodput.Known() || !c.CPUPerRequest.Known() || !c.Memory.Known() || !c.Response["p99"].Known())
 			if missing && len(c.Notes) == 0 {
 				t.Errorf("%s: %s/%s lacks figures without a footnote", name, c.Scenario, c.Model)
 			}
 			if c.Trials > c.Valid && len(c.Invalid) == 0 {
 				t.Errorf("%s: %s/%s hides invalid trials", name, c.Scenario, c.Model)
 			}
-			if c.Explanation == "" || strings.Count(c.Explanation, ". ") > 1 {
-				t.Errorf("%s: %s/%s: %q is not one or two sentences", name, c.Scenario, c.Model, c.Explanation)
+			sentences := 2
+			if len(c.Stages)+len(c.Beside) > 0 || c.Faults != nil {
+				sentences = 3 // the last is about them
+			}
+			if c.Explanation == "" || strings.Count(c.Explanation, ". ") >= sentences || strings.Contains(c.Explanation, "  ") {
+				t.Errorf("%s: %s/%s: %q is not a sentence or a few", name, c.Scenario, c.Model, c.Explanation)
 			}
 			for _, n := range c.Notes {
 				used[n] = true
@@ -260,6 +264,31 @@ func TestContradictionsAreErrors(t *testing.T) {
 	}
 }
 
+// Of parts, CSV has rows of their own and nothing else changes.
+func TestCSVOfParts(t *testing.T) {
+	r := analyse(t, traffic())
+	rows, err := csv.NewReader(strings.NewReader(render(t, reports.CSV, r))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(row []string, name string) string { return row[slices.Index(rows[0], name)] }
+	parts := map[string]int{}
+	for _, row := range rows[1:] {
+		parts[at(row, "part")]++
+		if at(row, "part") == "stage" && at(row, "part_name") == "rush" && at(row, "model") == "two" {
+			if at(row, "offered_per_s") != "120" || at(row, "unsent") != "186" || at(row, "errors_by_kind") != "timeout=840" || at(row, "rank") != "" || at(row, "first_byte_p50_ms") == "" {
+				t.Errorf("rush: %v", row)
+			}
+		}
+		if at(row, "model") == "prefork" && at(row, "scenario") == "h2" && (at(row, "not_spoken") == "" || at(row, "goodput_per_s") != "") {
+			t.Errorf("not spoken: %v", row)
+		}
+	}
+	if want := map[string]int{"": len(r.Cells), "stage": 9, "request": 6, "beside": 6}; !maps.Equal(parts, want) {
+		t.Errorf("rows %v, want %v", parts, want)
+	}
+}
+
 // A trial in which nothing succeeded, or nothing was kept, must not break.
 func TestEmptyTrials(t *testing.T) {
 	wait := closed("wait", "", "", 50, "/wait?ms=50")
@@ -281,7 +310,7 @@ func TestEmptyTrials(t *testing.T) {
 }
 
 func TestTextKeepsToItsWidth(t *testing.T) {
-	for _, res := range []*scenarios.Result{full(), few(), same()} {
+	for _, res := range []*scenarios.Result{full(), few(), same(), traffic(), sixteen()} {
 		r := analyse(t, res)
 		for _, width := range []int{80, 100, 120, 200} {
 			for line := range strings.Lines(render(t, reports.Text(reports.TextOptions{Width: width}), r)) {
@@ -312,6 +341,76 @@ func TestLongLabelsWrap(t *testing.T) {
 		if w := ansi.StringWidth(strings.TrimSuffix(line, "\n")); w > 100 {
 			t.Errorf("%d wide: %q", w, line)
 		}
+	}
+}
+
+// A model that doesn't speak a protocol is neither ranked nor in the way.
+func TestNotSpoken(t *testing.T) {
+	r := analyse(t, traffic())
+	async, prefork := cell(t, r, "h2", "async"), cell(t, r, "h2", "prefork")
+	if prefork.NotSpoken != "505 HTTP Version Not Supported" || prefork.Trials != 0 || prefork.Rank != 0 || len(prefork.Warnings) != 0 {
+		t.Errorf("not spoken: %q, %d trials, rank %d, warnings %q", prefork.NotSpoken, prefork.Trials, prefork.Rank, prefork.Warnings)
+	}
+	if async.Rank != 1 || !async.Compared || len(async.Tied) != 0 {
+		t.Errorf("the only one that speaks it: %+v", async)
+	}
+	for _, f := range []reports.Renderer{reports.Text(reports.TextOptions{}), reports.Markdown(nil)} {
+		if n := strings.Count(render(t, f, r), "not spoken (505 HTTP Version Not Supported)"); n != 2 {
+			t.Errorf("said %d times of 2 models", n)
+		}
+	}
+}
+
+// Scenarios with models of their own have no cells for the others', whether
+// the run was complete or not.
+func TestOnlyCellsThatWerePlanned(t *testing.T) {
+	res := traffic()
+	res.Scenarios[4].Models = res.Scenarios[4].Models[1:3] // of drip: prefork and async
+	r := analyse(t, res)
+	if n := len(r.Cells); n != 3+2+3+4+2 {
+		t.Errorf("complete: %d cells", n)
+	}
+	res.State = "interrupted"
+	res.Measured = slices.DeleteFunc(res.Measured, func(t *scenarios.Trial) bool { return t.Scenario == "drip" })
+	var missing []string
+	for _, c := range analyse(t, res).Cells {
+		if c.Scenario == "drip" {
+			missing = append(missing, c.Model)
+		}
+	}
+	if !slices.Equal(missing, []string{"prefork", "async"}) {
+		t.Errorf("interrupted: drip lacks %v", missing)
+	}
+}
+
+// The parts of traffic follow the rules of the whole.
+func TestParts(t *testing.T) {
+	r := analyse(t, traffic())
+	c := cell(t, r, "surge", "two")
+	if len(c.Stages) != 3 || len(c.Requests) != 0 || len(c.Beside) != 0 {
+		t.Fatalf("%d stages, %d kinds, %d crowds", len(c.Stages), len(c.Requests), len(c.Beside))
+	}
+	rush := c.Stages[1]
+	if rush.Name != "rush" || rush.Kind != "ramp" || rush.From != 2 || rush.To != 5 || rush.Offered.Median != 120 ||
+		rush.Failed != 840 || rush.Errors["timeout"] != 840 || rush.Unsent != 186 || rush.Goodput.N != 6 {
+		t.Errorf("rush: %+v", rush)
+	}
+	// 79 requests in each trial are too few for p99, 117 are enough.
+	if calm := c.Stages[0].Response; calm["p99"].Known() || !calm["p90"].Known() || !rush.Response["p99"].Known() || !rush.FirstByte["mean"].Known() {
+		t.Errorf("quantiles: calm %v, rush %v", calm, rush.Response)
+	}
+	mix := cell(t, r, "mix", "async")
+	if f := mix.Faults; f == nil || f.Sent != 48 || f.Failed != 762 || !close3(f.FailedShare.Median, 127.0/947) || f.SlowShare.Median != 0 || f.SlowShare.N != 6 || !f.Recovery["p50"].Known() {
+		t.Errorf("faults: %+v", f)
+	}
+	if mix.Restarts.Median != 8 || mix.Requests[2].Kind != "fault" {
+		t.Errorf("restarts %+v, kinds %+v", mix.Restarts, mix.Requests)
+	}
+	if b := cell(t, r, "slow", "async").Beside; len(b) != 2 || b[0].Received.Median != 300_000 || b[0].Samples != 34 || b[1].Service["p50"].Known() {
+		t.Errorf("beside: %+v", b)
+	}
+	if g := cell(t, r, "drip", "async").Gaps; !g["p50"].Known() || !g["max"].Known() || g["p99.9"].Known() || len(cell(t, r, "slow", "async").Gaps) != 0 {
+		t.Errorf("gaps: %v", g)
 	}
 }
 

@@ -1,9 +1,12 @@
 package reports
 
 import (
+	"cmp"
 	"math"
 
 	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/load"
+	"gatewaylab/servers/app"
 )
 
 // A limiter is what can keep goodput from being higher.
@@ -13,13 +16,13 @@ const (
 	bySlots     limiter = iota // requests that the model can hold at once
 	byCPU                      // cores that the server works on
 	byGenerator                // cores of its own that the load generator works on
-	byClients                  // clients of a closed loop
+	byClients                  // clients of a closed loop, and the time they think
 	byArrivals                 // requests due in an open loop
 )
 
 // A bound is the most requests per second that one limiter allows: the
 // operational laws of Denning & Buzen (1978), X ≤ c/S, X ≤ cores/D,
-// X ≤ N/S.
+// X ≤ N/(S+Z). Where requests differ, S is their mean.
 type bound struct {
 	by    limiter
 	limit float64 // what it allows, 1/s
@@ -32,11 +35,17 @@ type bound struct {
 // evidence is what is known about one cell's traffic, in seconds and 1/s.
 type evidence struct {
 	open       bool
-	rate       float64 // of arrivals, if the load is steady; else 0
+	rate       float64 // of arrivals, without harmful ones; 0 in a closed loop
 	clients    int     // of a steady closed loop; else 0
+	think      float64 // of each client between requests, on average
+	random     bool    // requests or think times differ: what is known of them is their mean
+	stages     []stage // of a load whose level changes; empty for a steady one
+	beside     crowds
+	faults     *FaultCell
+	hurt       float64 // from which response time on a request is hurt; 0 = none is by that
 	slots      int
 	noun       string
-	perRequest string
+	perRequest string // what is made for each request: a process, a connection
 
 	wait      float64 // that the application waits for each request; -1 if unknown
 	works     bool    // the application has CPU work to do
@@ -106,13 +115,19 @@ func (e *evidence) bounds() []bound {
 			all = append(all, bound{byGenerator, limit, limit})
 		}
 	}
-	if s := e.service(); s > 0 {
-		if e.slots > 0 {
-			all = append(all, bound{bySlots, float64(e.slots) / s, per(float64(e.slots), e.wait)})
+	s := e.service()
+	// A mean can be missed by chance, and a slot left empty by a slow client.
+	hard := func(v float64) float64 {
+		if e.random || e.beside.clients > 0 {
+			return math.Inf(1)
 		}
-		if e.closed() && e.clients > 0 {
-			all = append(all, bound{byClients, float64(e.clients) / s, per(float64(e.clients), e.wait)})
-		}
+		return v
+	}
+	if s > 0 && e.slots > 0 && !e.crowdedOut() && e.free() > 0 {
+		all = append(all, bound{bySlots, e.free() / s, hard(per(float64(e.slots), e.wait))})
+	}
+	if s+e.think > 0 && e.wait >= 0 && e.closed() && e.clients > 0 {
+		all = append(all, bound{byClients, float64(e.clients) / (s + e.think), hard(per(float64(e.clients), e.wait+e.think))})
 	}
 	if !e.closed() && e.rate > 0 {
 		all = append(all, bound{byArrivals, e.rate, math.Inf(1)})
@@ -138,7 +153,9 @@ func (c *cellTrials) evidence(res *scenarios.Result) *evidence {
 	first := c.valid[0]
 	steady, _ := c.scenario.Steady()
 	e := &evidence{
-		open: !c.scenario.Closed(), rate: steady.From, clients: steady.UsersFrom, slots: c.model.Slots, noun: c.model.Noun, perRequest: c.model.PerRequest,
+		open: !c.scenario.Closed(), clients: steady.UsersFrom, think: steady.Think.Seconds(), random: steady.ThinkExponential,
+		slots: c.model.Slots, noun: c.model.Noun, perRequest: c.perRequest(),
+		faults: c.Faults, hurt: c.scenario.Hurt.Seconds(),
 		wait:      -1,
 		cpu:       c.CPUPerRequest.Median / 1e3,
 		generator: perGood(func(t *scenarios.Trial) float64 { return t.Generator.CPU.Seconds() }),
@@ -146,8 +163,11 @@ func (c *cellTrials) evidence(res *scenarios.Result) *evidence {
 		goodput: c.Goodput.Median, window: first.Window.Seconds(),
 		answered: uint64(c.Samples), failed: c.Failed, unsent: c.Unsent, worst: commonest(c.Errors),
 	}
-	if d, ok := res.Demand[c.Cell.Scenario]; ok {
-		e.wait, e.works = float64(d.Wait)/1e3, d.Units > 0
+	if e.open {
+		e.rate = c.Offered.Median * c.harmless()
+	}
+	if _, ok := res.Demand[c.Cell.Scenario]; ok {
+		c.demand(e)
 	}
 	if e.noun == "" {
 		e.noun = "slot"
@@ -165,7 +185,69 @@ func (c *cellTrials) evidence(res *scenarios.Result) *evidence {
 	}).over(c.valid, ""); busy.Known() {
 		e.busy = busy.Median
 	}
+	e.stages = c.levels()
+	e.beside = c.crowds(e)
 	return e
+}
+
+// perRequest is what the model makes for each request. A connection that
+// serves several is not one of those.
+func (c *cellTrials) perRequest() string {
+	switch p := c.scenario.Protocol; {
+	case c.model.PerRequest == perRequestConnection && p != "" && p != load.HTTP1:
+		return ""
+	case c.model.PerRequest == "" && c.scenario.PerConnection == 1:
+		return perRequestConnection
+	}
+	return c.model.PerRequest
+}
+
+// harmless is the share of requests due that are not meant to do harm.
+func (c *cellTrials) harmless() float64 {
+	var all, harmful float64
+	for _, p := range c.Requests {
+		all += p.Offered.Median
+		if p.Kind == "fault" {
+			harmful += p.Offered.Median
+		}
+	}
+	if all == 0 {
+		return 1
+	}
+	return 1 - harmful/all
+}
+
+// demand is what a request that is not harmful asks of the application, on
+// average. Where many failed, those that succeeded are what counts: the ones
+// that ask for more fail sooner.
+func (c *cellTrials) demand(e *evidence) {
+	failing := float64(c.Failed) > someFail*float64(c.Samples)
+	var sum, wait float64
+	kinds := 0
+	for i := range c.scenario.Requests {
+		r := &c.scenario.Requests[i]
+		if r.Fault {
+			continue
+		}
+		weight := cmp.Or(r.Weight, 1)
+		if failing && i < len(c.Requests) {
+			weight = float64(c.Requests[i].Samples)
+		}
+		mean, err := load.Mean(r.Path)
+		if err != nil {
+			return // then the run has not begun
+		}
+		d := app.DemandOf(mean)
+		sum += weight
+		wait += weight * float64(d.Wait) / 1e3
+		e.works = e.works || d.Units > 0
+		e.random = e.random || mean != r.Path
+		kinds++
+	}
+	e.random = e.random || kinds > 1
+	if sum > 0 {
+		e.wait = wait / sum
+	}
 }
 
 func commonest(errors map[string]uint64) string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/load"
 )
 
 const (
@@ -15,8 +16,9 @@ const (
 // A block is one scenario's part of a report, as tables for people show it.
 type block struct {
 	*scenarios.Scenario
-	cells  []*Cell
-	closed bool
+	cells    []*Cell
+	measured int // of the cells, those whose model speaks the protocol
+	closed   bool
 }
 
 func blocks(r *Report) []block {
@@ -26,6 +28,9 @@ func blocks(r *Report) []block {
 		for _, c := range r.Cells {
 			if c.Scenario == sc.Name {
 				b.cells = append(b.cells, c)
+				if c.NotSpoken == "" {
+					b.measured++
+				}
 			}
 		}
 		all = append(all, b)
@@ -35,18 +40,55 @@ func blocks(r *Report) []block {
 
 // setting is the load, the trials and the window in words.
 func (b block) setting(r *Report) string {
-	return fmt.Sprintf("%s · %s × %s after %s of warm-up", loadWords(b.Scenario), count(r.Trials, "trial"), window(b.For()), window(b.Warmup))
+	words := []string{loadWords(b.Scenario)}
+	if p := protocolWords(b.Scenario); p != "" {
+		words = append(words, p)
+	}
+	trials := fmt.Sprintf("%s × %s", count(planned(b.Scenario, r.Trials), "trial"), window(b.For()))
+	if b.Warmup > 0 {
+		trials += fmt.Sprintf(" after %s of warm-up", window(b.Warmup))
+	}
+	return strings.Join(append(words, trials), " · ")
 }
 
 func loadWords(s *scenarios.Scenario) string {
 	st, ok := s.Steady()
 	switch {
 	case !ok:
-		return count(len(s.Stages), "stage")
+		return s.Words()
+	case st.Open() && st.Poisson:
+		return fmt.Sprintf("open loop, %s requests/s at random moments (Poisson)", said(st.From))
 	case st.Open():
 		return fmt.Sprintf("open loop, %s requests/s", said(st.From))
+	case st.Think > 0:
+		about := ""
+		if st.ThinkExponential {
+			about = "about "
+		}
+		return fmt.Sprintf("closed loop, %s that %s %s%s", count(st.UsersFrom, "client"), oneOr(st.UsersFrom, "thinks", "think"), about, window(st.Think))
 	}
 	return fmt.Sprintf("closed loop, %s", count(st.UsersFrom, "client"))
+}
+
+// protocolWords says what requests are sent over; "" for HTTP/1.1 with
+// connections that are kept.
+func protocolWords(s *scenarios.Scenario) string {
+	var words []string
+	switch s.Protocol {
+	case load.H2C:
+		words = append(words, "HTTP/2 without TLS (h2c)")
+	case load.H2:
+		words = append(words, "HTTP/2 over TLS (h2)")
+	case load.WebSocket:
+		words = append(words, "WebSocket: a request is a message and its echo")
+	}
+	if s.Streams > 0 && len(words) > 0 {
+		words = append(words, fmt.Sprintf("at most %s at a time on a connection", count(s.Streams, "request")))
+	}
+	if s.PerConnection > 0 {
+		words = append(words, fmt.Sprintf("a new connection for every %s", oneOr(s.PerConnection, "request", count(s.PerConnection, "request"))))
+	}
+	return strings.Join(words, ", ")
 }
 
 // closedLoop says once what would otherwise be a second set of columns.
@@ -70,20 +112,26 @@ func (b block) plain(head string, of func(*Cell) Estimate) column {
 
 // traffic is what clients saw; columns that make no sense for the block are
 // left out.
-func (b block) traffic() []group {
-	first := group{columns: []column{b.column("goodput/s", func(c *Cell) tableCell { return withInterval(c.Goodput) })}}
-	if len(b.cells) > 1 {
-		first.columns = append(first.columns, b.column("ratio", func(c *Cell) tableCell { return tableCell{figure: ratio(c)} }))
+func (b block) traffic(wide bool) []group {
+	rate := group{columns: []column{b.column("goodput/s", func(c *Cell) tableCell { return withInterval(c.Goodput) })}}
+	if b.measured > 1 {
+		rate.columns = append(rate.columns, b.column("ratio", func(c *Cell) tableCell { return tableCell{figure: ratio(c)} }))
 	}
 	failures := group{columns: []column{b.column("errors", func(c *Cell) tableCell { return tableCell{figure: counted(c, c.Failed)} })}}
 	if !b.closed {
 		failures.columns = append(failures.columns, b.column("unsent", func(c *Cell) tableCell { return tableCell{figure: counted(c, c.Unsent)} }))
 	}
-	groups := []group{first, failures, b.latency("response time", func(c *Cell) map[string]Estimate { return c.Response })}
+	groups := []group{rate, failures, b.latency("response time", func(c *Cell) map[string]Estimate { return c.Response })}
 	if !b.closed {
 		groups = append(groups, b.latency("service time", func(c *Cell) map[string]Estimate { return c.Service }))
 	}
-	return groups
+	p50 := func(c *Cell) Estimate { return c.FirstByte["p50"] }
+	first := group{title: "first byte", columns: []column{b.spread("p50, ms", p50)}, filler: true}
+	if wide {
+		p99 := func(c *Cell) Estimate { return c.FirstByte["p99"] }
+		first = group{title: "first byte", unit: "ms", columns: []column{b.spread("p50", p50), b.spread("p99", p99)}, filler: true}
+	}
+	return append(groups, first)
 }
 
 func (b block) latency(title string, of func(*Cell) map[string]Estimate) group {

@@ -4,25 +4,32 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// CSV writes one row for each cell, after a header. Columns are always the
+// CSV writes one row for each cell, after a header, and under it one for each
+// stage, kind of request and crowd that its scenario has. Columns are always the
 // same, in the same order; their names end in the unit. Each estimate has
 // three: its median, and the ends of its interval (…_low, …_high). A field is
 // empty where nothing is known. Lists within a field are separated by "; ".
 // Quoting is that of RFC 4180; lines end in \n, as Unix tools like them.
 //
 //	scenario, model
+//	part, part_name, part_kind           empty in a cell's own row; else "stage", "request" or "beside"
+//	from_s, to_s                         when the part was, from the start of the window; empty in a cell's own row
 //	trials, valid_trials, samples        finished; of those valid; responses behind the quantiles
 //	rank, ratio, told_apart, p           see Cell; told_apart is true or false
 //	goodput_per_s, attempted_per_s, offered_per_s
-//	response_p50_ms … response_p99.9_ms, then service_…, first_byte_…, lag_…
+//	response_mean_ms, response_p50_ms … response_p99.9_ms, response_max_ms, then service_…, first_byte_…, lag_…, gaps_…
 //	errors, errors_by_kind, unsent       errors_by_kind: "timeout=3; status 503=1"
+//	received_bytes_per_s                 of parts alone
+//	faults, others, others_failed, others_failed_share, others_slow, others_slow_share
+//	recovery_p50_ms, recovery_max_ms, unrecovered, restarts
 //	cpu_per_request_ms, memory_mib, memory_kind, processes, threads, files
 //	switches_per_request, connections_per_request, server_cpu_cores, generator_cpu_cores
-//	explanation, warnings, invalid
+//	explanation, warnings, invalid, not_spoken
 func CSV(w io.Writer, r *Report) error {
 	out := csv.NewWriter(w)
 	names := make([]string, 0, 128)
@@ -33,12 +40,14 @@ func CSV(w io.Writer, r *Report) error {
 		return fmt.Errorf("write CSV: %w", err)
 	}
 	for _, c := range r.Cells {
-		row := make([]string, 0, len(names))
-		for _, f := range csvFields() {
-			row = append(row, f.values(c)...)
-		}
-		if err := out.Write(row); err != nil {
-			return fmt.Errorf("write CSV: %w", err)
+		for _, rec := range csvRecords(c) {
+			row := make([]string, 0, len(names))
+			for _, f := range csvFields() {
+				row = append(row, f.values(rec)...)
+			}
+			if err := out.Write(row); err != nil {
+				return fmt.Errorf("write CSV: %w", err)
+			}
 		}
 	}
 	out.Flush()
@@ -48,11 +57,31 @@ func CSV(w io.Writer, r *Report) error {
 	return nil
 }
 
+// A csvRecord is a row: a cell, or a part of one.
+type csvRecord struct {
+	cell *Cell
+	part string    // "stage", "request", "beside"
+	of   *PartCell // nil: the cell as a whole
+}
+
+func csvRecords(c *Cell) []csvRecord {
+	all := []csvRecord{{cell: c}}
+	for _, k := range []struct {
+		part string
+		of   []PartCell
+	}{{"stage", c.Stages}, {"request", c.Requests}, {"beside", c.Beside}} {
+		for i := range k.of {
+			all = append(all, csvRecord{c, k.part, &k.of[i]})
+		}
+	}
+	return all
+}
+
 // A csvField is one column, or the three of an estimate.
 type csvField struct {
 	name     string
-	text     func(*Cell) string
-	estimate func(*Cell) Estimate
+	text     func(csvRecord) string
+	estimate func(csvRecord) Estimate
 }
 
 func (f csvField) names() []string {
@@ -62,11 +91,11 @@ func (f csvField) names() []string {
 	return []string{f.name, f.name + "_low", f.name + "_high"}
 }
 
-func (f csvField) values(c *Cell) []string {
+func (f csvField) values(r csvRecord) []string {
 	if f.estimate == nil {
-		return []string{f.text(c)}
+		return []string{f.text(r)}
 	}
-	e := f.estimate(c)
+	e := f.estimate(r)
 	if !e.Known() {
 		return []string{"", "", ""}
 	}
@@ -74,55 +103,180 @@ func (f csvField) values(c *Cell) []string {
 }
 
 func csvFields() []csvField {
-	text := func(name string, f func(*Cell) string) csvField { return csvField{name: name, text: f} }
-	number := func(name string, f func(*Cell) int) csvField {
-		return text(name, func(c *Cell) string { return strconv.Itoa(f(c)) })
-	}
-	// known leaves a field empty where the cell has no figures.
-	known := func(name string, f func(*Cell) string) csvField {
-		return text(name, func(c *Cell) string {
-			if c.Valid == 0 {
-				return ""
-			}
-			return f(c)
-		})
-	}
-	est := func(name string, f func(*Cell) Estimate) csvField { return csvField{name: name, estimate: f} }
+	return slices.Concat(csvNames(), csvTraffic(), csvHarm(), csvCosts())
+}
 
-	fields := []csvField{
-		text("scenario", func(c *Cell) string { return c.Scenario }),
-		text("model", func(c *Cell) string { return c.Model }),
+// The makers of fields: of every row, of a cell's own row (which leave a
+// part's empty), of those that have figures, and of parts.
+
+func csvOfAll(name string, f func(csvRecord) string) csvField { return csvField{name: name, text: f} }
+
+func csvOfCell(name string, f func(*Cell) string) csvField {
+	return csvOfAll(name, func(r csvRecord) string {
+		if r.of != nil {
+			return ""
+		}
+		return f(r.cell)
+	})
+}
+
+func csvKnown(name string, f func(*Cell) string) csvField {
+	return csvOfCell(name, func(c *Cell) string {
+		if c.Valid == 0 {
+			return ""
+		}
+		return f(c)
+	})
+}
+
+func csvOfPart(name string, f func(csvRecord) string) csvField {
+	return csvOfAll(name, func(r csvRecord) string {
+		if r.of == nil {
+			return ""
+		}
+		return f(r)
+	})
+}
+
+// csvEstimate is an estimate of cells and, unless part is nil, of parts.
+func csvEstimate(name string, cell func(*Cell) Estimate, part func(*PartCell) Estimate) csvField {
+	return csvField{name: name, estimate: func(r csvRecord) (e Estimate) {
+		switch {
+		case r.of == nil && cell != nil:
+			e = cell(r.cell)
+		case r.of != nil && part != nil:
+			e = part(r.of)
+		}
+		return e
+	}}
+}
+
+// csvCount is a sum over valid trials.
+func csvCount(name string, cell func(*Cell) uint64, part func(*PartCell) uint64) csvField {
+	return csvOfAll(name, func(r csvRecord) string {
+		switch {
+		case r.of != nil:
+			return strconv.FormatUint(part(r.of), 10)
+		case r.cell.Valid == 0:
+			return ""
+		}
+		return strconv.FormatUint(cell(r.cell), 10)
+	})
+}
+
+func csvNames() []csvField {
+	number := func(name string, f func(*Cell) int) csvField {
+		return csvOfCell(name, func(c *Cell) string { return strconv.Itoa(f(c)) })
+	}
+	return []csvField{
+		csvOfAll("scenario", func(r csvRecord) string { return r.cell.Scenario }),
+		csvOfAll("model", func(r csvRecord) string { return r.cell.Model }),
+		csvOfPart("part", func(r csvRecord) string { return r.part }),
+		csvOfPart("part_name", func(r csvRecord) string { return r.of.Name }),
+		csvOfPart("part_kind", func(r csvRecord) string { return r.of.Kind }),
+		csvOfPart("from_s", func(r csvRecord) string { return csvFloat(r.of.From) }),
+		csvOfPart("to_s", func(r csvRecord) string { return csvFloat(r.of.To) }),
 		number("trials", func(c *Cell) int { return c.Trials }),
 		number("valid_trials", func(c *Cell) int { return c.Valid }),
-		number("samples", func(c *Cell) int { return c.Samples }),
-		known("rank", func(c *Cell) string { return strconv.Itoa(c.Rank) }),
-		known("ratio", func(c *Cell) string { return csvFloat(c.Ratio) }),
-		known("told_apart", func(c *Cell) string { return strconv.FormatBool(c.Compared) }),
-		known("p", func(c *Cell) string { return csvFloat(c.P) }),
-		est("goodput_per_s", func(c *Cell) Estimate { return c.Goodput }),
-		est("attempted_per_s", func(c *Cell) Estimate { return c.Attempted }),
-		est("offered_per_s", func(c *Cell) Estimate { return c.Offered }),
+		csvOfAll("samples", func(r csvRecord) string {
+			if r.of != nil {
+				return strconv.FormatUint(r.of.Samples, 10)
+			}
+			return strconv.Itoa(r.cell.Samples)
+		}),
+		csvKnown("rank", func(c *Cell) string { return strconv.Itoa(c.Rank) }),
+		csvKnown("ratio", func(c *Cell) string { return csvFloat(c.Ratio) }),
+		csvKnown("told_apart", func(c *Cell) string { return strconv.FormatBool(c.Compared) }),
+		csvKnown("p", func(c *Cell) string { return csvFloat(c.P) }),
 	}
+}
+
+func csvTraffic() []csvField {
+	fields := []csvField{
+		csvEstimate("goodput_per_s", func(c *Cell) Estimate { return c.Goodput }, func(p *PartCell) Estimate { return p.Goodput }),
+		csvEstimate("attempted_per_s", func(c *Cell) Estimate { return c.Attempted }, nil),
+		csvEstimate("offered_per_s", func(c *Cell) Estimate { return c.Offered }, func(p *PartCell) Estimate { return p.Offered }),
+	}
+	names := []string{"mean"}
+	for _, q := range quantiles() {
+		names = append(names, q.name)
+	}
+	names = append(names, "max")
+	none := func(*PartCell) map[string]Estimate { return nil }
 	for _, t := range []struct {
-		name string
-		of   func(*Cell) map[string]Estimate
+		name   string
+		ofCell func(*Cell) map[string]Estimate
+		ofPart func(*PartCell) map[string]Estimate
 	}{
-		{"response", func(c *Cell) map[string]Estimate { return c.Response }},
-		{"service", func(c *Cell) map[string]Estimate { return c.Service }},
-		{"first_byte", func(c *Cell) map[string]Estimate { return c.FirstByte }},
-		{"lag", func(c *Cell) map[string]Estimate { return c.Lag }},
+		{"response", func(c *Cell) map[string]Estimate { return c.Response }, partResponse},
+		{"service", func(c *Cell) map[string]Estimate { return c.Service }, partService},
+		{"first_byte", func(c *Cell) map[string]Estimate { return c.FirstByte }, func(p *PartCell) map[string]Estimate { return p.FirstByte }},
+		{"lag", func(c *Cell) map[string]Estimate { return c.Lag }, none},
+		{"gaps", func(c *Cell) map[string]Estimate { return c.Gaps }, none},
 	} {
-		for _, q := range quantiles() {
-			fields = append(fields, est(fmt.Sprintf("%s_%s_ms", t.name, q.name), func(c *Cell) Estimate { return t.of(c)[q.name] }))
+		for _, q := range names {
+			fields = append(fields, csvEstimate(fmt.Sprintf("%s_%s_ms", t.name, q),
+				func(c *Cell) Estimate { return t.ofCell(c)[q] }, func(p *PartCell) Estimate { return t.ofPart(p)[q] }))
 		}
 	}
 	return append(fields,
-		known("errors", func(c *Cell) string { return strconv.FormatUint(c.Failed, 10) }),
-		text("errors_by_kind", csvErrors),
-		known("unsent", func(c *Cell) string { return strconv.FormatUint(c.Unsent, 10) }),
+		csvCount("errors", func(c *Cell) uint64 { return c.Failed }, partFailed),
+		csvOfAll("errors_by_kind", func(r csvRecord) string {
+			if r.of != nil {
+				return csvErrors(r.of.Errors)
+			}
+			return csvErrors(r.cell.Errors)
+		}),
+		csvOfAll("unsent", func(r csvRecord) string {
+			switch {
+			case r.of != nil && r.part != "stage", r.of == nil && r.cell.Valid == 0:
+				return ""
+			case r.of != nil:
+				return strconv.FormatUint(r.of.Unsent, 10)
+			}
+			return strconv.FormatUint(r.cell.Unsent, 10)
+		}),
+		csvEstimate("received_bytes_per_s", nil, func(p *PartCell) Estimate { return p.Received }),
+	)
+}
+
+func csvHarm() []csvField {
+	count := func(name string, f func(*FaultCell) uint64) csvField {
+		return csvOfCell(name, func(c *Cell) string {
+			if c.Faults == nil {
+				return ""
+			}
+			return strconv.FormatUint(f(c.Faults), 10)
+		})
+	}
+	estimate := func(name string, f func(*FaultCell) Estimate) csvField {
+		return csvEstimate(name, func(c *Cell) (e Estimate) {
+			if c.Faults != nil {
+				e = f(c.Faults)
+			}
+			return e
+		}, nil)
+	}
+	return []csvField{
+		count("faults", func(f *FaultCell) uint64 { return f.Sent }),
+		count("others", func(f *FaultCell) uint64 { return f.Others }),
+		count("others_failed", func(f *FaultCell) uint64 { return f.Failed }),
+		estimate("others_failed_share", func(f *FaultCell) Estimate { return f.FailedShare }),
+		count("others_slow", func(f *FaultCell) uint64 { return f.Slow }),
+		estimate("others_slow_share", func(f *FaultCell) Estimate { return f.SlowShare }),
+		estimate("recovery_p50_ms", func(f *FaultCell) Estimate { return f.Recovery["p50"] }),
+		estimate("recovery_max_ms", func(f *FaultCell) Estimate { return f.Recovery["max"] }),
+		count("unrecovered", func(f *FaultCell) uint64 { return f.Unrecovered }),
+		csvEstimate("restarts", func(c *Cell) Estimate { return c.Restarts }, nil),
+	}
+}
+
+func csvCosts() []csvField {
+	est := func(name string, f func(*Cell) Estimate) csvField { return csvEstimate(name, f, nil) }
+	return []csvField{
 		est("cpu_per_request_ms", func(c *Cell) Estimate { return c.CPUPerRequest }),
 		est("memory_mib", func(c *Cell) Estimate { return c.Memory }),
-		text("memory_kind", func(c *Cell) string { return c.MemoryKind }),
+		csvOfCell("memory_kind", func(c *Cell) string { return c.MemoryKind }),
 		est("processes", func(c *Cell) Estimate { return c.Processes }),
 		est("threads", func(c *Cell) Estimate { return c.Threads }),
 		est("files", func(c *Cell) Estimate { return c.Files }),
@@ -130,10 +284,11 @@ func csvFields() []csvField {
 		est("connections_per_request", func(c *Cell) Estimate { return c.ConnectionsPerRequest }),
 		est("server_cpu_cores", func(c *Cell) Estimate { return c.ServerCPU }),
 		est("generator_cpu_cores", func(c *Cell) Estimate { return c.GeneratorCPU }),
-		text("explanation", func(c *Cell) string { return c.Explanation }),
-		text("warnings", func(c *Cell) string { return strings.Join(c.Warnings, "; ") }),
-		text("invalid", func(c *Cell) string { return strings.Join(c.Invalid, "; ") }),
-	)
+		csvOfCell("explanation", func(c *Cell) string { return c.Explanation }),
+		csvOfCell("warnings", func(c *Cell) string { return strings.Join(c.Warnings, "; ") }),
+		csvOfCell("invalid", func(c *Cell) string { return strings.Join(c.Invalid, "; ") }),
+		csvOfCell("not_spoken", func(c *Cell) string { return c.NotSpoken }),
+	}
 }
 
 // csvFloat keeps six significant digits, more than any of it is sure of.
@@ -142,10 +297,10 @@ func csvFloat(v float64) string {
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
-func csvErrors(c *Cell) string {
-	kinds := make([]string, 0, len(c.Errors))
-	for _, k := range sortedErrors(c.Errors) {
-		kinds = append(kinds, fmt.Sprintf("%s=%d", k, c.Errors[k]))
+func csvErrors(errors map[string]uint64) string {
+	kinds := make([]string, 0, len(errors))
+	for _, k := range sortedErrors(errors) {
+		kinds = append(kinds, fmt.Sprintf("%s=%d", k, errors[k]))
 	}
 	return strings.Join(kinds, "; ")
 }

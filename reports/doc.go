@@ -15,17 +15,20 @@
 // for each scenario and model:
 //
 //	{
-//	  "schema": "gatewaylab/report/1",
+//	  "schema": "gatewaylab/report/2",
 //	  "state": "complete",
 //	  "cells": [{
 //	    "scenario": "wait", "model": "prefork:workers=4",
 //	    "trials": 6, "valid": 6, "samples": 950,
 //	    "goodput": {"median": 79.1, "low": 78.9, "high": 79.4, "n": 6, "unit": "1/s", "confidence": 0.969},
-//	    "response": {"p50": {"median": 632, …, "unit": "ms"}, "p90": {…}, "p99": {…}},
-//	    "service": {…}, "first_byte": {…}, "lag": {},
+//	    "response": {"mean": {…}, "p50": {"median": 632, …, "unit": "ms"}, "p90": {…}, "p99": {…}, "max": {…}},
+//	    "service": {…}, "first_byte": {…}, "lag": {}, "gaps": {},
 //	    "errors": {"timeout": 3}, "failed": 3, "unsent": 0,
 //	    "cpu_per_request": {"median": 0.42, …, "unit": "ms"},
 //	    "memory": {"median": 21.5, …, "unit": "MiB"}, "memory_kind": "pss",
+//	    "stages": [{"name": "rush", "kind": "ramp", "from": 2, "to": 5, "offered": {…}, "goodput": {…}, "response": {…}, …}],
+//	    "requests": [], "beside": [], "faults": {"sent": 12, "failed": 12, "failed_share": {…}, "recovery": {…}, …},
+//	    "restarts": {"median": 2, …},
 //	    "rank": 2, "ratio": 0.082, "compared": true, "p": 0.002, "tied": [],
 //	    "explanation": "4 workers × 50 ms can finish 80 requests/s; measured 79.1.",
 //	    "warnings": [], "footnotes": [], "invalid": [],
@@ -35,7 +38,9 @@
 //	}
 //
 // An estimate that is not known has "n": 0 and null for its figures, never 0.
-// A quantile that the sample can't support is absent from its object. Times
+// A quantile that the sample can't support is absent from its object. A cell
+// with "not_spoken" was not measured, since its model doesn't speak the
+// scenario's protocol, and says how it answered. Times
 // in "scenarios" are Go durations, in nanoseconds; all times in "cells" are
 // milliseconds, all rates per second.
 package reports

@@ -47,7 +47,7 @@ func ExampleJSON() {
 		fmt.Printf("%s %s %.0f/s over %d trials, p50 %.0f ms\n", c.Scenario, c.Model, *c.Goodput.Median, c.Goodput.N, c.Response["p50"].Median)
 	}
 	// Output:
-	// gatewaylab/report/1
+	// gatewaylab/report/2
 	// wait cgi not measured
 	// wait prefork 78/s over 3 trials, p50 631 ms
 	// wait async 973/s over 2 trials, p50 52 ms
@@ -83,6 +83,8 @@ func ExampleText() {
 	//
 	// Medians over trials; [low–high] and ±: 95 % interval of the median; ratio: to the fastest; ~: not
 	// told apart; –: not known; ¹: footnote.
+	// Response time: from when a request was due to the end of its answer; service time: from when it was
+	// sent; first byte: from then to the answer's first byte.
 	//
 	// wait ───────────────────────────────────────────────────────────────────────────────────────────────
 	// Waiting for something else. How many requests can be under way at once?
@@ -94,10 +96,10 @@ func ExampleText() {
 	//   prefork ¹   78.5 [77.0–80.0]  0.081×        0    633 ±2%   633 ±2%   644 ±2%     –
 	//   async        970 [952–987]        1×        0   51.3 ±2%  51.3 ±2%  56.4 ±2%  56.9 ±2%
 	//
-	//               CPU/request   peak memory               connections   CPU, cores
-	//   model          ms          MiB          processes   per request   server  generator
-	//   prefork ¹   0.311 ±2%     21.2 ±2%              5             1    0.024      0.016
-	//   async       0.070 ±2%     16.4 ±2%              1             0    0.068      0.058
+	//               first byte   CPU/request   peak memory               connections   CPU, cores
+	//   model       p50, ms         ms          MiB          processes   per request   server  generator
+	//   prefork ¹    569 ±2%     0.311 ±2%     21.2 ±2%              5             1    0.024      0.016
+	//   async       46.2 ±2%     0.070 ±2%     16.4 ±2%              1             0    0.068      0.058
 	//
 	//   prefork  4 workers × 50 ms can finish 80 requests/s; measured 78.5. 50 clients share them, so each
 	//            request waits for about 12 others: 50 / 78.5 per s = 637 ms.

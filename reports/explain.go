@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"strings"
 
 	"gatewaylab/scenarios"
 )
@@ -25,6 +26,8 @@ const (
 // that can't be right.
 func (c *cellTrials) explain(res *scenarios.Result) (text string, odd []string) {
 	switch {
+	case c.NotSpoken != "":
+		return fmt.Sprintf("Not measured: %s is not spoken, the answer was %q.", c.scenario.Protocol, c.NotSpoken), nil
 	case c.Trials == 0:
 		return "Not measured.", nil
 	case c.Valid == 0 && c.Trials == 1:
@@ -37,62 +40,118 @@ func (c *cellTrials) explain(res *scenarios.Result) (text string, odd []string) 
 }
 
 func (e *evidence) explain() string {
-	if e.goodput == 0 {
+	switch {
+	case e.goodput == 0:
 		return e.nothing()
+	case len(e.stages) > 1:
+		return e.stageByStage()
+	case len(e.stages) == 1:
+		return e.changing(&e.stages[0])
 	}
+	return e.steady()
+}
+
+func (e *evidence) steady() string {
 	capacity, known := lowest(e.bounds(), byArrivals)
 	near := known && e.goodput >= explains*capacity.limit
 	switch {
-	case !e.closed() && e.goodput >= keepsUp*e.rate:
-		return e.keptUp()
-	case !e.closed() && near:
-		return sentences(e.state(capacity), e.backlog())
-	case !e.closed():
-		return sentences(e.shortfall(capacity, known), e.idle())
+	case e.open && e.keeps(e.rate, e.goodput, e.window, 0, 0):
+		return sentences(e.keptUp(), e.others())
+	case e.crowdedOut():
+		return e.competition()
+	case e.open && near:
+		return sentences(e.state(capacity), sentences(e.backlog(), e.othersThan(capacity)))
+	case e.open && known && e.late(e.rate, capacity):
+		return e.inVain(capacity)
+	case e.open:
+		return sentences(e.shortfall(capacity, known), cmp.Or(e.others(), e.idle()))
 	case near:
-		return sentences(e.state(capacity), cmp.Or(e.failures(), e.queueing(capacity)))
+		return sentences(e.state(capacity), cmp.Or(e.othersThan(capacity), e.failures(), e.queueing(capacity)))
 	case known:
-		return sentences(e.unexplained(capacity), e.idle())
+		return sentences(e.unexplained(capacity), cmp.Or(e.others(), e.idle()))
 	}
-	return sentences(fmt.Sprintf("Measured %s requests/s; what each request asks for is not known, so no limit can be computed.", said(e.goodput)), e.failures())
+	return sentences(fmt.Sprintf("Measured %s requests/s; what each request asks for is not known, so no limit can be computed.", said(e.goodput)), cmp.Or(e.others(), e.failures()))
+}
+
+// keeps says whether goodput is as good as the rate at which requests were
+// due. Answers to the last ones come when the time is over, for which those to
+// earlier ones make up unless there were fewer of them by step, in 1/s; and how
+// many are under way at either end, p50 each, is a matter of chance.
+func (e *evidence) keeps(rate, goodput, seconds, step, p50 float64) bool {
+	held := e.service()
+	slack := (max(0, step)*held + math.Sqrt(rate*max(held, p50)) + 1) / seconds
+	return goodput >= keepsUp*rate-min(slack, rate/5)
 }
 
 // state names the bound that binds and what was measured beside it.
 func (e *evidence) state(b bound) string {
-	limit, measured := said(b.limit), said(e.goodput)
+	return fmt.Sprintf("%s; measured %s%s.", e.allows(b), said(e.goodput), e.pace(b))
+}
+
+// allows says what a bound comes to and why.
+func (e *evidence) allows(b bound) string {
+	limit := said(b.limit)
 	switch b.by {
 	case bySlots:
+		slots := count(e.slots, e.noun)
+		if e.beside.held >= someHeld {
+			slots = fmt.Sprintf("%s held %s of %s on average; the other %s", e.beside.words, said(e.beside.held), slots, said(e.free()))
+		}
 		if e.mostlyWaits() || e.wait == 0 {
-			return fmt.Sprintf("%s × %s%s can finish %s requests/s; measured %s.", count(e.slots, e.noun), saidTime(e.service()), e.ofCPU(), limit, measured)
+			return fmt.Sprintf("%s × %s%s can finish %s requests/s", slots, saidTime(e.service()), e.ofCPU(), limit)
 		}
-		return fmt.Sprintf("%s × %s (%s waiting, %s of CPU) can finish %s requests/s; measured %s.",
-			count(e.slots, e.noun), saidTime(e.service()), saidTime(e.wait), saidTime(e.cpu), limit, measured)
+		return fmt.Sprintf("%s × %s (%s waiting%s, %s of CPU) can finish %s requests/s",
+			slots, saidTime(e.service()), saidTime(e.wait), e.onAverage(), saidTime(e.cpu), limit)
 	case byClients:
-		if used := e.used(); used >= crowded {
-			return fmt.Sprintf("%s for each answer can ask for at most %s/s; measured %s: %s waiting for the CPU besides, of which %s was used.",
-				e.clientsThatWait(), limit, measured, oneOr(e.clients, "it is", "they are"), percent(used))
-		}
-		return fmt.Sprintf("%s for each answer can ask for at most %s/s; measured %s: %s, not the server, %s the pace.",
-			e.clientsThatWait(), limit, measured, oneOr(e.clients, "the client", "the clients"), oneOr(e.clients, "sets", "set"))
+		return fmt.Sprintf("%s can ask for at most %s/s", e.clientsThatWait(), limit)
 	case byGenerator:
-		return fmt.Sprintf("The load generator takes %s of CPU for each request; its own %s can send at most %s/s; measured %s: the generator, not the server, sets the pace.",
-			saidTime(e.generator), count(e.cores-e.serverCores, "core"), limit, measured)
+		return fmt.Sprintf("The load generator takes %s of CPU for each request; its own %s can send at most %s/s",
+			saidTime(e.generator), count(e.cores-e.serverCores, "core"), limit)
 	}
-	return fmt.Sprintf("%s; %s can %s at most %s/s; measured %s.", e.cost(), e.machine(), e.verb(), limit, measured)
+	return fmt.Sprintf("%s; %s can %s at most %s/s", e.cost(), e.machine(), e.verb(), limit)
+}
+
+// pace says who set it, where it was not the server.
+func (e *evidence) pace(b bound) string {
+	switch used := e.used(); {
+	case b.by == byClients && used >= crowded:
+		return fmt.Sprintf(": %s waiting for the CPU besides, of which %s was used", oneOr(e.clients, "it is", "they are"), percent(used))
+	case b.by == byClients:
+		return fmt.Sprintf(": %s, not the server, %s the pace", oneOr(e.clients, "the client", "the clients"), oneOr(e.clients, "sets", "set"))
+	case b.by == byGenerator:
+		return ": the generator, not the server, sets the pace"
+	}
+	return ""
 }
 
 func (e *evidence) ofCPU() string {
 	if e.wait == 0 {
 		return " of CPU"
 	}
+	return e.onAverage()
+}
+
+// onAverage stands behind what differs from request to request.
+func (e *evidence) onAverage() string {
+	if e.random {
+		return " on average"
+	}
 	return ""
 }
 
 func (e *evidence) clientsThatWait() string {
-	if e.clients == 1 {
-		return fmt.Sprintf("1 client that waits at least %s", saidTime(e.service()))
+	least := "at least "
+	if e.random {
+		least = ""
 	}
-	return fmt.Sprintf("%s that wait at least %s", count(e.clients, "client"), saidTime(e.service()))
+	var does []string
+	if s := e.service(); s > 0 {
+		does = append(does, oneOr(e.clients, "waits ", "wait ")+least+saidTime(s)+e.onAverage()+" for each answer")
+	}
+	if e.think > 0 {
+		does = append(does, oneOr(e.clients, "thinks ", "think ")+saidTime(e.think)+e.onAverage())
+	}
+	return fmt.Sprintf("%s that %s", count(e.clients, "client"), strings.Join(does, " and "))
 }
 
 // cost says what CPU time a request takes and for what.
@@ -109,6 +168,9 @@ func (e *evidence) cost() string {
 		s = fmt.Sprintf("Each request opens a connection and takes %s of CPU", saidTime(e.cpu))
 	default:
 		s = fmt.Sprintf("Each request takes %s of CPU", saidTime(e.cpu))
+	}
+	if e.beside.clients > 0 || e.faults != nil {
+		s += ", all that the server did counted in"
 	}
 	if e.shared() && e.generator >= (e.cpu+e.generator)/200 {
 		s += fmt.Sprintf(", and %s in the load generator", saidTime(e.generator))
@@ -131,22 +193,29 @@ func (e *evidence) verb() string {
 }
 
 // queueing names the cause of the response time in a closed loop: clients that
-// share slots or cores wait for one another (Little's law, R = N/X).
+// share slots or cores wait for one another (Little's law, R = N/X − Z).
 func (e *evidence) queueing(b bound) string {
 	if e.clients == 0 {
 		return ""
 	}
 	n := float64(e.clients)
 	littles := fmt.Sprintf("%s / %s per s = %s", said(n), said(e.goodput), saidTime(n/e.goodput))
+	if e.think > 0 {
+		thinking := e.goodput * e.think
+		if n -= thinking; n <= 0 {
+			return ""
+		}
+		littles = fmt.Sprintf("%s / %s per s − %s = %s", said(float64(e.clients)), said(e.goodput), saidTime(e.think), saidTime(n/e.goodput))
+	}
 	switch b.by {
 	case bySlots:
-		if others := math.Round(n/float64(e.slots)) - 1; others >= 1 {
-			return fmt.Sprintf("%s share %s, so each request waits for about %s: %s.",
-				count(e.clients, "client"), oneOr(e.slots, "it", "them"), count(int(others), "other"), littles)
+		if others := math.Round(n/e.free()) - 1; others >= 1 {
+			return fmt.Sprintf("%s share %s, so each request waits for about %s: %s%s.",
+				count(e.clients, "client"), oneOr(e.slots, "it", "them"), count(int(others), "other"), littles, e.onAverage())
 		}
 	case byCPU:
 		if n >= 2*float64(e.serverCores) {
-			return fmt.Sprintf("%s share %s, so an answer takes %s.", count(e.clients, "client"), oneOr(e.serverCores, "it", "them"), littles)
+			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.serverCores, "it", "them"), littles, e.onAverage())
 		}
 	}
 	return ""
@@ -176,6 +245,17 @@ func (e *evidence) backlog() string {
 	return s + "."
 }
 
+// late says whether the queue of an open loop beyond capacity grew until
+// clients had left before they were served.
+func (e *evidence) late(rate float64, capacity bound) bool {
+	return rate > capacity.limit && e.worst == "timeout" && float64(e.failed) >= someFail*float64(e.failed+e.answered)
+}
+
+func (e *evidence) inVain(capacity bound) string {
+	return fmt.Sprintf("%s; %s/s were due, so the queue grew until clients had left before it was their turn, and serving them was in vain: only %s/s succeeded; %s.",
+		e.allows(capacity), said(e.rate), said(e.goodput), e.failedWords())
+}
+
 // shortfall and unexplained admit that no bound explains the figure.
 func (e *evidence) shortfall(capacity bound, known bool) string {
 	s := fmt.Sprintf("%s requests/s were due and only %s/s succeeded, which no limit computed here explains", said(e.rate), said(e.goodput))
@@ -187,6 +267,10 @@ func (e *evidence) shortfall(capacity bound, known bool) string {
 
 func (e *evidence) unexplained(b bound) string {
 	perhaps := ""
+	if e.faults != nil {
+		return fmt.Sprintf("Measured %s requests/s; the lowest limit computed here (%s) would allow %s/s, but for the harmful requests.",
+			said(e.goodput), e.name(b), said(b.limit))
+	}
 	if b.by == byCPU {
 		perhaps = ", perhaps other programs on this machine"
 	}
@@ -197,9 +281,12 @@ func (e *evidence) unexplained(b bound) string {
 func (e *evidence) name(b bound) string {
 	switch b.by {
 	case bySlots:
+		if e.beside.held >= someHeld {
+			return fmt.Sprintf("the %s free %s × %s", said(e.free()), plural(e.noun), saidTime(e.service()))
+		}
 		return fmt.Sprintf("%s × %s", count(e.slots, e.noun), saidTime(e.service()))
 	case byClients:
-		return fmt.Sprintf("%s × %s", count(e.clients, "client"), saidTime(e.service()))
+		return fmt.Sprintf("%s × %s", count(e.clients, "client"), saidTime(e.service()+e.think))
 	case byGenerator:
 		return "the load generator's CPU"
 	case byArrivals:
@@ -285,12 +372,7 @@ func (e *evidence) doubts() []string {
 	return odd
 }
 
-func sentences(a, b string) string {
-	if b == "" {
-		return a
-	}
-	return a + " " + b
-}
+func sentences(a, b string) string { return strings.TrimSpace(a + " " + b) }
 
 func oneOr(n int, one, more string) string {
 	if n == 1 {

@@ -1,8 +1,12 @@
 package reports
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"gatewaylab/scenarios/load"
 )
 
 // base is a closed loop of fifty clients against four workers on two cores
@@ -90,6 +94,59 @@ func TestExplain(t *testing.T) {
 			e.goodput, e.answered, e.failed, e.worst, e.unsent = 0, 0, 12, "connection refused", 3
 		}),
 			"No request succeeded: 12 errors, mostly \"connection refused\"; 3 never sent."},
+		{"thinking clients", base(func(e *evidence) { e.slots, e.goodput, e.cpu, e.think = 0, 330, 0.0001, 0.1 }),
+			"50 clients that wait at least 50 ms for each answer and think 100 ms can ask for at most 333/s; measured 330: the clients, not the server, set the pace."},
+		{"slots, thinking clients", base(func(e *evidence) { e.think = 0.1 }),
+			"4 workers × 50 ms can finish 80 requests/s; measured 79.1. " +
+				"50 clients share them, so each request waits for about 10 others: 50 / 79.1 per s − 100 ms = 532 ms."},
+		{"requests that differ", base(func(e *evidence) { e.random, e.wait, e.goodput = true, 0.0345, 114 }),
+			"4 workers × 34.5 ms on average can finish 116 requests/s; measured 114. " +
+				"50 clients share them, so each request waits for about 12 others: 50 / 114 per s = 439 ms on average."},
+		{"served in vain", base(func(e *evidence) {
+			e.open, e.rate, e.clients, e.goodput, e.answered, e.failed, e.worst = true, 120, 0, 3, 36, 1400, "timeout"
+		}), "4 workers × 50 ms can finish 80 requests/s; 120/s were due, so the queue grew until clients had left before it was their turn, and serving them was in vain: " +
+			"only 3/s succeeded; 1,400 errors, mostly \"timeout\"."},
+		{"slow clients hold slots", base(func(e *evidence) {
+			e.goodput, e.busy, e.beside = 39.2, 3.96, crowds{clients: 2, words: "2 slow-read clients", slow: true, held: 2}
+		}), "2 slow-read clients held 2 of 4 workers on average; the other 2 × 50 ms can finish 40 requests/s; measured 39.2. " +
+			"50 clients share them, so each request waits for about 24 others: 50 / 39.2 per s = 1.28 s."},
+		{"as many slow clients as slots", base(func(e *evidence) {
+			e.goodput, e.busy, e.beside = 4, 4, crowds{clients: 8, words: "8 slow-send clients", slow: true, held: 3.8}
+		}), "8 slow-send clients compete with the load for 4 workers and held 3.8 on average, so no simple limit applies; measured 4 requests/s."},
+		{"slow clients and no slots", base(func(e *evidence) {
+			e.slots, e.goodput, e.cpu, e.beside = 0, 968, 0.0001, crowds{clients: 8, words: "8 slow-send clients", slow: true}
+		}), "50 clients that wait at least 50 ms for each answer can ask for at most 1,000/s; measured 968: the clients, not the server, set the pace. " +
+			"8 slow-send clients beside it took connections alone, of which this model has no fixed number."},
+		{"faults", base(func(e *evidence) {
+			e.goodput, e.faults, e.hurt = 41, &FaultCell{Sent: 7, Others: 500, Failed: 20, Slow: 30}, 0.5
+		}), "Measured 41 requests/s; the lowest limit computed here (4 workers × 50 ms) would allow 80/s, but for the harmful requests. " +
+			"7 harmful requests hurt 10 % of the others: 4 % failed, 6 % took 500 ms or more."},
+		{"stages, overrun by one", staged(
+			stage{Stage: constant(40), rate: 40, goodput: 40, p50: 0.05}, stage{Stage: constant(120), rate: 120, goodput: 79, p50: 0.9},
+			stage{Stage: constant(40), rate: 40, goodput: 66, p50: 0.7}, stage{Stage: constant(40), rate: 40, goodput: 40, p50: 0.05}),
+			"It kept up until stage 2, when 120/s were due; 4 workers × 50 ms can finish 80 requests/s; measured 79 there. In stage 4 it kept up again."},
+		{"stages, overrun from the first", staged(
+			stage{Stage: constant(120), rate: 120, goodput: 79}, stage{Stage: constant(200), rate: 200, goodput: 80}),
+			"It fell behind in stage 1 already, when 120/s were due; 4 workers × 50 ms can finish 80 requests/s; measured 79 there."},
+		{"stages, all kept up with", staged(
+			stage{Stage: constant(40), rate: 40, goodput: 40}, stage{Stage: constant(70), rate: 70, goodput: 69.6, step: 30}),
+			"It kept up in both stages, also in stage 2, when 70/s were due: the load, not the server, set the pace. This run used 2 % of the CPU, and 3.97 of 4 workers held a request on average."},
+		{"stages, unexplained", staged(
+			stage{Stage: constant(40), rate: 40, goodput: 40}, stage{Stage: constant(70), rate: 70, goodput: 30}),
+			"It kept up until stage 2, when 70/s were due; 30/s succeeded there, which no limit computed here explains (4 workers × 50 ms would allow 80/s). " +
+				"This run used 2 % of the CPU, and 3.97 of 4 workers held a request on average."},
+		{"stages of clients", staged(
+			stage{Stage: users(2), goodput: 39}, stage{Stage: users(16), goodput: 79}),
+			"It kept up until stage 2, when there were 16 clients; 4 workers × 50 ms can finish 80 requests/s; measured 79 there."},
+		{"a ramp beyond capacity", staged(
+			stage{Stage: &load.Stage{Shape: load.Ramp, From: 0, To: 160, For: 10 * time.Second}, rate: 80, goodput: 60}),
+			"80 requests/s were due on average, at most 160/s; 4 workers × 50 ms can finish 80 requests/s, and more was asked for during 50 % of the time; measured 60."},
+		{"a ramp within capacity", staged(
+			stage{Stage: &load.Stage{Shape: load.Ramp, From: 0, To: 60, For: 10 * time.Second}, rate: 30, goodput: 29.7, step: 60}),
+			"30 requests/s were due on average, at most 60/s, and 29.7/s succeeded: the arrivals, not the server, set the pace. This run used 2 % of the CPU, and 3.97 of 4 workers held a request on average."},
+		{"more and more clients", staged(
+			stage{Stage: &load.Stage{Shape: load.Users, UsersFrom: 1, UsersTo: 16, Levels: 16, For: 16 * time.Second}, goodput: 72}),
+			"1 to 16 clients can ask for at most 170/s on average; 4 workers × 50 ms can finish 80 requests/s, and more was asked for during 75 % of the time; measured 72."},
 		{"nothing known", base(func(e *evidence) { e.wait, e.cpu = -1, 0 }),
 			"Measured 79.1 requests/s; what each request asks for is not known, so no limit can be computed."},
 	} {
@@ -104,6 +161,22 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// staged is a load whose level changes against the same workers.
+func staged(stages ...stage) *evidence {
+	for i := range stages {
+		stages[i].title = fmt.Sprintf("stage %d", i+1)
+	}
+	return base(func(e *evidence) { e.open, e.clients, e.stages = true, 0, stages })
+}
+
+func constant(rate float64) *load.Stage {
+	return &load.Stage{Shape: load.Constant, From: rate, For: 5 * time.Second}
+}
+
+func users(n int) *load.Stage {
+	return &load.Stage{Shape: load.Users, UsersFrom: n, For: 5 * time.Second}
+}
+
 func TestDoubts(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -112,6 +185,8 @@ func TestDoubts(t *testing.T) {
 	}{
 		{"above the slots", base(func(e *evidence) { e.goodput = 95 }), "goodput of 95/s is above what 4 workers × 50 ms can allow (80/s)"},
 		{"a little above, by the edges of the window", base(func(e *evidence) { e.goodput, e.clients = 85, 4 }), ""},
+		{"above the slots by a lucky mean", base(func(e *evidence) { e.goodput, e.random = 95, true }), ""},
+		{"above clients that think", base(func(e *evidence) { e.slots, e.think, e.goodput, e.cpu = 0, 0.1, 400, 0.0001 }), "goodput of 400/s is above what 50 clients × 150 ms can allow (333/s)"},
 		{"above the CPU", base(func(e *evidence) { e.slots, e.wait, e.cpu, e.generator, e.goodput = 0, 0, 0.01, 0, 220 }), "goodput of 220/s is above what the CPU can allow (200/s)"},
 		// CPU time after the answer doesn't hold a client: no contradiction.
 		{"above clients by CPU time alone", base(func(e *evidence) {

@@ -11,6 +11,9 @@ import (
 
 // gaps says why figures of the cell are missing or weaker than usual.
 func (c *cellTrials) gaps(res *scenarios.Result) []string {
+	if c.NotSpoken != "" {
+		return nil // its row says so
+	}
 	if why, refused := res.Refused[c.Model]; refused && c.Trials == 0 {
 		return []string{"no figures: not measured, because " + why}
 	}
@@ -23,15 +26,15 @@ func (c *cellTrials) gaps(res *scenarios.Result) []string {
 		return []string{"no figures: none of this cell's trials was valid; the reasons are listed"}
 	}
 	var said []string
-	if c.Trials < res.Trials {
-		said = append(said, fmt.Sprintf("the run ended after %d of the %s of this cell", c.Trials, count(res.Trials, "trial")))
+	if all := planned(c.scenario, res.Trials); c.Trials < all {
+		said = append(said, fmt.Sprintf("the run ended after %d of the %s of this cell", c.Trials, count(all, "trial")))
 	}
 	if c.Valid < minTrials {
 		said = append(said, fmt.Sprintf("fewer than %d valid trials, which is what a 95 %% interval takes: the interval spans the lowest and highest trial, and no model is called faster or slower", minTrials))
 	} else if c.Rank == 1 && len(c.starved) > 0 {
 		said = append(said, fmt.Sprintf("not called faster than %s: fewer than %d valid trials there", strings.Join(c.starved, ", "), minTrials))
 	}
-	var unsupported []string
+	var unsupported []string // of the whole; tables of parts have a word of their own
 	for _, q := range quantiles() {
 		if _, ok := c.Response[q.name]; !ok && (q.name != "p99.9" || c.tail) {
 			unsupported = append(unsupported, fmt.Sprintf("%s (%s in each trial and %s in all)", q.name, fixed(float64(q.each), 0), fixed(float64(q.total), 0)))

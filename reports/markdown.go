@@ -47,10 +47,13 @@ func (m *markdownWriter) linef(format string, args ...any) {
 func (m *markdownWriter) opening(r *Report) {
 	m.linef("# %s\n", md(title(r)))
 	m.linef("%s.\n", md(strings.Join(machineWords(r), ", ")))
+	if a := aliases(r); a != "" {
+		m.linef("%s.\n", md(a))
+	}
 	for _, n := range r.Notes {
 		m.linef("> **Note:** %s\n", md(n))
 	}
-	m.linef("%s\n", md(legend(r)))
+	m.linef("%s %s\n", md(legend(r)), md(terms))
 	m.pictures("")
 }
 
@@ -71,8 +74,14 @@ func (m *markdownWriter) block(r *Report, b block) {
 	if b.closed {
 		m.linef("%s\n", closedLoop)
 	}
-	m.table(b, b.traffic())
-	m.table(b, append(b.costs(), b.switches()))
+	traffic, costs, more := b.tables(true)
+	costs.groups = append(costs.groups, b.switches())
+	m.table(traffic, true)
+	m.table(costs, false)
+	for _, part := range more {
+		m.linef("%s\n", md(part.caption))
+		m.table(part, true)
+	}
 	for _, c := range b.cells {
 		if len(c.Errors) > 0 {
 			m.linef("- **%s**, errors: %s", md(c.Model), md(errorKinds(c)))
@@ -83,41 +92,60 @@ func (m *markdownWriter) block(r *Report, b block) {
 	}
 	m.linef("\n**Why**\n")
 	for _, c := range b.cells {
-		m.linef("- **%s**: %s", md(c.Model), md(c.Explanation))
+		if c.NotSpoken == "" {
+			m.linef("- **%s**: %s", md(c.Model), md(c.Explanation))
+		}
 	}
 	for _, n := range r.NoiseFloor {
 		if n.Scenario == b.Name {
 			m.linef("- %s", md(n.Text))
 		}
 	}
+	m.expectations(r, b.Name)
 	m.linef("")
 	m.pictures(b.Name)
 }
 
 func requestWords(b block) string {
-	return fmt.Sprintf("`%s %s`, answer awaited for %s.", cmp.Or(b.Requests[0].Method, "GET"), b.Requests[0].Path, window(b.Timeout))
+	var all []string
+	for i := range b.Requests {
+		q := &b.Requests[i]
+		words := fmt.Sprintf("`%s %s`", cmp.Or(q.Method, "GET"), q.Path)
+		if q.Name != "" {
+			words = md(q.Name) + ": " + words
+		}
+		all = append(all, words)
+	}
+	return fmt.Sprintf("%s; answer awaited for %s.", strings.Join(all, ", "), window(b.Timeout))
 }
 
-func (m *markdownWriter) table(b block, groups []group) {
-	head, rule := "| model |", "|:--|"
-	for _, g := range groups {
+// table writes a table; rows without figures only where they are to be told.
+func (m *markdownWriter) table(t table, tell bool) {
+	head, rule := "| "+t.corner+" |", "|:--|"
+	for _, g := range t.groups {
 		for _, c := range g.columns {
 			head += " " + md(g.name(c)) + " |"
 			rule += "--:|"
 		}
 	}
 	m.linef("%s\n%s", head, rule)
-	for i, c := range b.cells {
-		row := "| " + md(c.Model)
-		if s := marks(c); s != "" {
-			row += " " + s
+	for i, r := range t.rows {
+		if r.instead != "" {
+			if tell {
+				m.linef("| %s | %s |", md(r.label), md(r.instead))
+			}
+			continue
 		}
-		for _, g := range groups {
+		line := "| " + md(r.label)
+		if r.marks != "" {
+			line += " " + r.marks
+		}
+		for _, g := range t.groups {
 			for _, col := range g.columns {
-				row += " | " + md(strings.TrimSpace(col.cells[i].figure+" "+col.cells[i].tail))
+				line += " | " + md(strings.TrimSpace(col.cells[i].figure+" "+col.cells[i].tail))
 			}
 		}
-		m.linef("%s |", row)
+		m.linef("%s |", line)
 	}
 	m.linef("")
 }
@@ -159,7 +187,11 @@ func (m *markdownWriter) environment(r *Report) {
 		rows = append(rows, [2]string{program, env.Versions[program]})
 	}
 	for _, info := range r.Models {
-		rows = append(rows, [2]string{"model " + info.Label, cmp.Or(optionWords(info.Options), "no options")})
+		name := "model " + info.Label
+		if info.Name != "" && !strings.HasPrefix(info.Label, info.Name) {
+			name += ", which is " + info.Name
+		}
+		rows = append(rows, [2]string{name, cmp.Or(optionWords(info.Options), "no options")})
 	}
 	m.linef("## Environment\n\n| | |\n|:--|:--|")
 	for _, row := range rows {

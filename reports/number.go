@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
@@ -100,4 +102,13 @@ func bytesFigure(b int64) string {
 		return fmt.Sprintf("%s GiB", said(float64(b)/gib))
 	}
 	return fmt.Sprintf("%s MiB", said(float64(b)/mib))
+}
+
+// dur is a number of seconds as a duration.
+func dur(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
+
+// lower begins a clause with what begins a sentence.
+func lower(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToLower(r)) + s[n:]
 }

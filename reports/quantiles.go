@@ -2,6 +2,7 @@ package reports
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"gatewaylab/scenarios"
@@ -61,9 +62,15 @@ func (pick timing) at(q quantile) measure {
 	}
 }
 
-// summary estimates the quantiles that the trials support.
+// summary estimates the quantiles that the trials support, and "mean" and
+// "max" where every trial has a sample.
 func (pick timing) summary(trials []*scenarios.Trial) map[string]Estimate {
 	m := map[string]Estimate{}
+	if slices.ContainsFunc(trials, func(t *scenarios.Trial) bool { return pick.count(t) == 0 }) || len(trials) == 0 {
+		return m
+	}
+	m["mean"] = always(func(t *scenarios.Trial) float64 { return pick(t).Mean() / 1e3 }).over(trials, "ms")
+	m["max"] = always(func(t *scenarios.Trial) float64 { return float64(pick(t).Max()) / 1e3 }).over(trials, "ms")
 	for _, q := range quantiles() {
 		if pick.supports(q, trials) {
 			m[q.name] = pick.at(q).over(trials, "ms")

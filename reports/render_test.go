@@ -41,6 +41,9 @@ func TestGolden(t *testing.T) {
 		"full": analyse(t, full()),
 		"few":  analyse(t, few()),
 		"aa":   analyse(t, same()),
+
+		"traffic": analyse(t, traffic()),
+		"sixteen": analyse(t, sixteen()),
 	}
 	for _, g := range []struct {
 		run, file string
@@ -57,6 +60,11 @@ func TestGolden(t *testing.T) {
 		{"few", "few.csv", reports.CSV},
 		{"few", "few.json", reports.JSON},
 		{"aa", "aa-100.txt", text(100)},
+		{"traffic", "traffic-80.txt", text(80)},
+		{"traffic", "traffic-120.txt", text(120)},
+		{"traffic", "traffic.md", reports.Markdown(nil)},
+		{"traffic", "traffic.csv", reports.CSV},
+		{"sixteen", "sixteen-80.txt", text(80)},
 	} {
 		t.Run(g.file, func(t *testing.T) {
 			got := render(t, g.render, runs[g.run])

@@ -9,7 +9,11 @@ import (
 )
 
 // JSONSchema is the version of the JSON that lab compare and lab report print.
-const JSONSchema = "gatewaylab/report/1"
+//
+// Since version 1, scenarios hold "requests" and "stages" in place of one
+// request and one load, cells hold what parts of their traffic came to, and
+// quantile maps hold "mean" and "max" besides.
+const JSONSchema = "gatewaylab/report/2"
 
 // A Report is all that is said about a run.
 type Report struct {
@@ -37,6 +41,8 @@ type Report struct {
 	// Notes are about the run as a whole: first what lowers the certainty of
 	// everything in it (interrupted, quick, A/A), then what happened on the way.
 	Notes []string `json:"notes"`
+	// Expectations are what came of the scenarios' expectations, in their order.
+	Expectations []Expectation `json:"expectations,omitempty"`
 	// NoiseFloor is set for an A/A run.
 	NoiseFloor []NoiseFloor `json:"noise_floor,omitempty"`
 }
@@ -54,14 +60,18 @@ type Cell struct {
 	Attempted Estimate `json:"attempted"` // sent per second
 	Offered   Estimate `json:"offered"`   // due per second; in a closed loop the same as Attempted
 	// Response (due → last byte), Service (sent → last byte), FirstByte (sent →
-	// first byte) and Lag (due → sent) map "p50", "p90", "p99" and "p99.9" to
-	// estimates in milliseconds. A quantile that the sample can't support is
-	// absent. Lag is empty for closed loops, where a request is due when it is
-	// sent and Response and Service are the same.
+	// first byte) and Lag (due → sent) map "mean", "p50", "p90", "p99", "p99.9"
+	// and "max" to estimates in milliseconds; max is the median of the trials'
+	// longest. A quantile that the sample can't support is absent. Lag is empty
+	// for closed loops, where a request is due when it is sent and Response and
+	// Service are the same.
 	Response  map[string]Estimate `json:"response"`
 	Service   map[string]Estimate `json:"service"`
 	FirstByte map[string]Estimate `json:"first_byte"`
 	Lag       map[string]Estimate `json:"lag"`
+	// Gaps are the pauses between the pieces of streamed answers, as Response;
+	// empty where none were streamed.
+	Gaps map[string]Estimate `json:"gaps"`
 
 	Errors map[string]uint64 `json:"errors"` // by kind, summed over valid trials
 	Failed uint64            `json:"failed"` // sum of Errors
@@ -84,6 +94,21 @@ type Cell struct {
 	ConnectionsPerRequest Estimate `json:"connections_per_request"` // opened, per request sent
 	GeneratorCPU          Estimate `json:"generator_cpu"`           // cores
 	ServerCPU             Estimate `json:"server_cpu"`              // cores
+	Restarts              Estimate `json:"restarts"`                // server processes replaced in the window of a trial
+
+	// Stages are the parts of a load that has several, Requests the kinds of a
+	// mix of several, Beside the crowds that did something of their own. The
+	// cell's own figures are of all stages and kinds together, and of no crowd.
+	Stages   []PartCell `json:"stages"`
+	Requests []PartCell `json:"requests"`
+	Beside   []PartCell `json:"beside"`
+	// Faults is what requests that do harm did to the others; absent where
+	// there are none.
+	Faults *FaultCell `json:"faults,omitempty"`
+	// NotSpoken is how the model answered where it doesn't speak the scenario's
+	// protocol, "505 HTTP Version Not Supported"; "" where it does. Such a cell
+	// has no trials and is no failure.
+	NotSpoken string `json:"not_spoken,omitempty"`
 
 	// Rank is 1 for the highest median goodput of the scenario, 2 for the next;
 	// 0 where nothing was measured. It is an order, not a verdict: Tied lists
@@ -112,6 +137,48 @@ type Cell struct {
 	Curve  []Point  `json:"curve"`
 	Series []Slice  `json:"series"`
 	Each   []PerRun `json:"each"` // every trial's own figures, invalid ones too
+
+	shares shares // for expectations
+}
+
+// A PartCell is what one stage, one kind of request or one crowd came to. What
+// has the name of a field of Cell means the same, of this part alone.
+type PartCell struct {
+	Name string  `json:"name"`
+	Kind string  `json:"kind"` // a stage's shape, a crowd's kind; of a request "fault" or ""
+	From float64 `json:"from"` // s, from the start of the window
+	To   float64 `json:"to"`   // s
+
+	Goodput   Estimate            `json:"goodput"`
+	Offered   Estimate            `json:"offered"` // of open stages; elsewhere what was sent per second
+	Response  map[string]Estimate `json:"response"`
+	Service   map[string]Estimate `json:"service"`
+	FirstByte map[string]Estimate `json:"first_byte"`
+	// Received is body bytes received per second.
+	Received Estimate `json:"received"`
+
+	// Sums over the valid trials.
+	Sent    uint64            `json:"sent"`
+	Samples uint64            `json:"samples"` // successful responses behind the quantiles
+	Errors  map[string]uint64 `json:"errors"`
+	Failed  uint64            `json:"failed"`
+	Unsent  uint64            `json:"unsent"` // known of stages only
+}
+
+// A FaultCell is the blast radius of requests that do harm.
+type FaultCell struct {
+	// Sums over the valid trials.
+	Sent        uint64 `json:"sent"`        // requests that do harm
+	Others      uint64 `json:"others"`      // all other requests that ended in the window
+	Failed      uint64 `json:"failed"`      // of the others
+	Slow        uint64 `json:"slow"`        // of the others, successful, but no faster than Scenario.Hurt
+	Unrecovered uint64 `json:"unrecovered"` // harmful requests after which no other succeeded any more
+
+	FailedShare Estimate `json:"failed_share"` // Failed / Others of a trial, 0 … 1
+	SlowShare   Estimate `json:"slow_share"`   // Slow / Others of a trial, 0 … 1
+	// Recovery is the time from the sending of a harmful request to the next
+	// success of another that was sent after it, as Cell.Response.
+	Recovery map[string]Estimate `json:"recovery"`
 }
 
 // An Estimate is a median over trials with its interval. With fewer than six

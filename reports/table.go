@@ -12,7 +12,24 @@ type tableCell struct{ figure, tail string }
 
 type column struct {
 	head  string
+	unit  string // where neither the heading nor the group says it
 	cells []tableCell
+}
+
+// A table is rows by groups of columns. Terminals break it between groups
+// where it is too wide.
+type table struct {
+	caption string // a sentence over it; "" = none
+	corner  string // what rows are
+	rows    []row
+	groups  []group
+}
+
+type row struct {
+	label   string
+	marks   string // behind the label
+	strong  bool
+	instead string // stands in place of figures, in the first of a broken table's parts
 }
 
 // A group of columns shares a heading and stays together.
@@ -22,6 +39,7 @@ type group struct {
 	columns  []column
 	optional bool // left out where it doesn't fit, or others had to be split
 	newTable bool // begins another table, unless an earlier one was split
+	filler   bool // goes where there is room before it begins another table
 }
 
 const (
@@ -40,7 +58,7 @@ func (c *column) widths() (figure, tail int) {
 
 func (c *column) width() int {
 	figure, tail := c.widths()
-	if tail > 0 {
+	if figure > 0 && tail > 0 {
 		tail++
 	}
 	return max(figure+tail, ansi.StringWidth(c.head))
@@ -56,9 +74,11 @@ func (c *column) header() string {
 func (c *column) row(i int) string {
 	figure, tail := c.widths()
 	s := padLeft(c.cells[i].figure, figure)
+	if tail > 0 && figure > 0 {
+		s += " "
+	}
 	if tail > 0 {
-		s += " " + pad(c.cells[i].tail, tail)
-		return pad(s, c.width())
+		return pad(s+pad(c.cells[i].tail, tail), c.width())
 	}
 	return padLeft(s, c.width())
 }
@@ -68,8 +88,17 @@ func (g *group) width() int {
 	for i := range g.columns {
 		w += g.columns[i].width()
 	}
-	return max(w, ansi.StringWidth(g.heading()))
+	for _, l := range g.headings() {
+		w = max(w, ansi.StringWidth(l))
+	}
+	return w
 }
+
+// widestHeading is how wide a heading may be before it is broken.
+const widestHeading = 24
+
+// headings are the lines of the group's heading.
+func (g *group) headings() []string { return wrapLabel(g.heading(), widestHeading) }
 
 // heading is what stands over the group.
 func (g *group) heading() string {
@@ -84,6 +113,8 @@ func (g *group) name(c column) string {
 	switch {
 	case c.head == "ms" || c.head == "MiB":
 		return g.title + ", " + c.head
+	case c.unit != "":
+		return strings.TrimSpace(g.title+" "+c.head) + ", " + c.unit
 	case g.unit != "":
 		return g.title + " " + c.head + ", " + g.unit
 	}
@@ -102,21 +133,29 @@ func (g *group) line(of func(*column) string) string {
 // column of the given width. A group wider than that has a table of its own.
 func pack(groups []group, first, width int) [][]group {
 	var tables [][]group
-	used, split := 0, false
+	var used []int // width of each
+	split := false
 	for _, g := range groups {
 		w := groupGap + g.width()
-		fits := len(tables) > 0 && used+w <= width
+		into := len(tables) - 1
+		for i := range tables {
+			if g.filler && used[i]+w <= width {
+				into = i
+				break
+			}
+		}
+		fits := into >= 0 && used[into]+w <= width
 		if g.optional && (!fits || split) {
 			continue
 		}
 		if fits && (!g.newTable || split) {
-			tables[len(tables)-1] = append(tables[len(tables)-1], g)
-			used += w
+			tables[into] = append(tables[into], g)
+			used[into] += w
 			continue
 		}
 		split = split || len(tables) > 0 && !g.newTable
 		tables = append(tables, []group{g})
-		used = indent + first + w
+		used = append(used, indent+first+w)
 	}
 	return tables
 }

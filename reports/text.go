@@ -85,12 +85,31 @@ func (t *textWriter) para(label, text string, style lipgloss.Style) {
 func (t *textWriter) opening(r *Report) {
 	t.line(t.strong.Render(title(r)))
 	t.para("", strings.Join(machineWords(r), " · "), t.faint)
+	if a := aliases(r); a != "" {
+		t.para("", a, t.faint)
+	}
 	for _, n := range r.Notes {
 		t.line("")
 		t.para("! ", n, t.caution)
 	}
 	t.line("")
 	t.para("", legend(r), t.faint)
+	t.para("", terms, t.faint)
+}
+
+// terms explains the times in tables, once.
+const terms = "Response time: from when a request was due to the end of its answer; service time: from when it was sent; first byte: from then to the answer's first byte."
+
+// aliases says which models go by another name than their spec.
+func aliases(r *Report) string {
+	var all []string
+	for _, m := range r.Models {
+		// A model that is set against itself has its number behind its spec.
+		if spec, _, _ := strings.Cut(m.Label, "#"); m.Spec != "" && spec != m.Spec {
+			all = append(all, m.Label+" = "+m.Spec)
+		}
+	}
+	return strings.Join(all, " · ")
 }
 
 // legend explains the signs in tables, once.
@@ -110,16 +129,33 @@ func (t *textWriter) block(r *Report, b block) {
 	if b.closed {
 		t.para("", closedLoop, t.faint)
 	}
-	t.tables(b)
-	t.remarks(b)
-	t.line("")
-	for _, c := range b.cells {
-		t.para(t.label(c, b), c.Explanation, t.plain)
+	main, costs, more := b.tables(t.width >= roomy)
+	main.groups = append(main.groups, costs.groups...)
+	t.table(main)
+	for _, part := range more {
+		t.table(part)
 	}
+	t.remarks(b)
+	t.explanations(b)
+	t.expectations(r, b.Name)
 	for _, n := range r.NoiseFloor {
 		if n.Scenario == b.Name {
 			t.para("  ", n.Text, t.caution)
 		}
+	}
+}
+
+func (t *textWriter) explanations(b block) {
+	gap := true
+	for _, c := range b.cells {
+		if c.NotSpoken != "" {
+			continue // its row says all
+		}
+		if gap {
+			t.line("")
+			gap = false
+		}
+		t.para(t.label(c, b), c.Explanation, t.plain)
 	}
 }
 
@@ -160,53 +196,90 @@ func (t *textWriter) label(c *Cell, b block) string {
 // roomy is the width from which on optional columns are shown.
 const roomy = 120
 
-func (t *textWriter) tables(b block) {
-	labels := make([][]string, len(b.cells))
-	first := len("model")
-	for i, c := range b.cells {
-		labels[i] = wrapLabel(c.Model, t.width/4)
-		if m := marks(c); m != "" {
-			labels[i][0] += " " + m
+// table writes a table, broken where it is too wide.
+func (t *textWriter) table(tb table) {
+	labels := make([][]string, len(tb.rows))
+	first := ansi.StringWidth(tb.corner)
+	for i, r := range tb.rows {
+		labels[i] = wrapLabel(r.label, max(t.width/4, 20))
+		if r.marks != "" {
+			labels[i][0] += " " + r.marks
 		}
 		for _, l := range labels[i] {
 			first = max(first, ansi.StringWidth(l))
 		}
 	}
-	groups := append(b.traffic(), b.costs()...)
+	groups := tb.groups
 	if t.width < roomy { // by the width alone, so that all scenarios show the same columns
-		groups = slices.DeleteFunc(groups, func(g group) bool { return g.optional })
+		groups = slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.optional })
 	}
-	for _, table := range pack(groups, first, t.width) {
+	if tb.caption != "" {
 		t.line("")
-		t.table(table, labels, first, b.cells)
+		t.para("", tb.caption, t.faint)
+	}
+	for i, part := range pack(groups, first, t.width) {
+		if i > 0 || tb.caption == "" {
+			t.line("")
+		}
+		t.part(tb, part, labels, first, i == 0)
 	}
 }
 
-func (t *textWriter) table(groups []group, labels [][]string, first int, cells []*Cell) {
+// part writes one part of a broken table.
+func (t *textWriter) part(tb table, groups []group, labels [][]string, first int, opening bool) {
 	lead := strings.Repeat(" ", indent)
-	row := func(label string, of func(*group) string) string {
+	line := func(label string, of func(*group) string) string {
 		s := lead + pad(label, first)
 		for i := range groups {
 			s += strings.Repeat(" ", groupGap) + of(&groups[i])
 		}
 		return strings.TrimRight(s, " ")
 	}
-	if titles := row("", func(g *group) string { return pad(g.heading(), g.width()) }); titles != "" {
-		t.line(t.faint.Render(titles))
+	for _, l := range titles(groups, line) {
+		t.line(t.faint.Render(l))
 	}
-	t.line(t.faint.Render(row("model", func(g *group) string { return g.line((*column).header) })))
+	t.line(t.faint.Render(line(tb.corner, func(g *group) string { return g.line((*column).header) })))
 	for i, lines := range labels {
+		r := tb.rows[i]
+		if r.instead != "" {
+			if opening {
+				t.para(lead+pad(lines[0], first)+strings.Repeat(" ", groupGap), r.instead, t.faint)
+			}
+			continue
+		}
 		style := t.plain
-		if c := cells[i]; c.Rank == 1 && c.Compared && len(cells) > 1 {
+		if r.strong {
 			style = t.strong
 		}
-		t.line(style.Render(row(lines[0], func(g *group) string {
+		t.line(style.Render(line(lines[0], func(g *group) string {
 			return g.line(func(c *column) string { return c.row(i) })
 		})))
 		for _, more := range lines[1:] {
 			t.line(lead + more)
 		}
 	}
+}
+
+// titles are the lines over the heads of columns; headings that are broken
+// end at the same line as the others.
+func titles(groups []group, line func(string, func(*group) string) string) (lines []string) {
+	most := 0
+	for i := range groups {
+		most = max(most, len(groups[i].headings()))
+	}
+	for k := range most {
+		l := line("", func(g *group) string {
+			h := g.headings()
+			if i := k - most + len(h); i >= 0 {
+				return pad(h[i], g.width())
+			}
+			return pad("", g.width())
+		})
+		if l != "" {
+			lines = append(lines, l)
+		}
+	}
+	return lines
 }
 
 func (t *textWriter) footnotes(r *Report) {
@@ -244,7 +317,10 @@ func joinTitle(title, question string) string {
 	if question == "" {
 		return title
 	}
-	return strings.TrimRight(title, ".") + ". " + question
+	if !strings.HasSuffix(title, "?") {
+		title = strings.TrimRight(title, ".") + "."
+	}
+	return title + " " + question
 }
 
 // sortedErrors returns the kinds, the commonest first.

@@ -217,11 +217,12 @@ func (t *Trial) take(p Part) {
 	t.Bytes = p.Bytes
 }
 
-// aside books what a crowd did.
+// aside books what a crowd did. Its exchanges can be longer than the window:
+// what was under way in any part of it counts as sent.
 func (c *collector) aside(crowd int, h *load.Hit) {
 	done := h.Done()
 	ended := !h.Cut && done >= c.from && done < c.to
-	c.t.Beside[crowd].book(h, h.Sent >= c.from && h.Sent < c.to, ended, ended)
+	c.t.Beside[crowd].book(h, h.Sent < c.to && done >= c.from, ended, ended)
 }
 
 // blast counts who else was hurt by requests that do harm. They come in the

@@ -63,6 +63,10 @@ type Note struct {
 	Text string
 }
 
+// NotSpoken tells that a cell is not measured because the model doesn't speak
+// the scenario's protocol; How is what it answered.
+type NotSpoken struct{ Scenario, Model, How string }
+
 // PlanDone closes a run, complete or not.
 type PlanDone struct{ Interrupted bool }
 
@@ -71,11 +75,13 @@ func (TrialPhase) event()  {}
 func (Sample) event()      {}
 func (TrialDone) event()   {}
 func (Note) event()        {}
+func (NotSpoken) event()   {}
 func (PlanDone) event()    {}
 
 // ModelInfo is what results say about a model.
 type ModelInfo struct {
-	Label   string            `json:"label"` // the spec as given, made unique
+	Label   string            `json:"label"` // the alias or the spec as given, made unique
+	Spec    string            `json:"spec,omitempty"`
 	Name    string            `json:"name"`
 	Doc     string            `json:"doc"`
 	Options map[string]string `json:"options"` // every option, defaults included

@@ -1,6 +1,8 @@
 package scenarios
 
 import (
+	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"os"
@@ -14,6 +16,14 @@ import (
 //go:embed *.yaml
 var files embed.FS
 
+//go:embed schema.json
+var schema []byte
+
+// FileSchema is the JSON Schema (draft 2020-12) of scenario files. It knows their
+// structure and the form of their values; what only Parse knows is the text
+// forms' grammar, models, expectations, and what parts must agree on.
+func FileSchema() []byte { return bytes.Clone(schema) }
+
 // Library returns the embedded scenarios, in the order in which they teach.
 func Library() ([]*Scenario, error) {
 	names, err := files.ReadDir(".")
@@ -26,17 +36,29 @@ func Library() ([]*Scenario, error) {
 		if err != nil {
 			return nil, fmt.Errorf("embedded scenarios: %w", err)
 		}
-		s, err := parseBytes(n.Name(), src)
+		s, err := parse(n.Name(), bytes.NewReader(src), files.Open)
 		if err != nil {
 			return nil, fmt.Errorf("embedded scenarios: %w", err)
 		}
 		all = append(all, s)
 	}
-	order := []string{"hello", "wait", "cpu"}
 	slices.SortStableFunc(all, func(a, b *Scenario) int {
-		return slices.Index(order, a.Name) - slices.Index(order, b.Name)
+		return cmp.Or(a.rank()-b.rank(), a.Lesson-b.Lesson, strings.Compare(a.Name, b.Name))
 	})
 	return all, nil
+}
+
+// rank puts the three scenarios that run if none is named first, and those of
+// no lesson last.
+func (s *Scenario) rank() int {
+	first := []string{"hello", "wait", "cpu"}
+	switch i := slices.Index(first, s.Name); {
+	case i >= 0:
+		return i
+	case s.Lesson > 0:
+		return len(first)
+	}
+	return len(first) + 1
 }
 
 // Find returns the scenario that an argument means: an embedded one's name, or

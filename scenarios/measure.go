@@ -165,7 +165,7 @@ func (r *Request) load(p load.Protocol, addr string) load.Request {
 
 // demand is what a request of the scenario asks of the application, on average.
 func (s *Scenario) demand() (d app.Demand) {
-	var wait, units, sum float64
+	var wait, units, lock, sum float64
 	for _, r := range s.Requests {
 		path, err := load.Mean(r.Path)
 		if err != nil {
@@ -179,9 +179,10 @@ func (s *Scenario) demand() (d app.Demand) {
 		sum += w
 		wait += w * float64(one.Wait)
 		units += w * float64(one.Units)
+		lock += w * float64(one.Lock)
 	}
 	if sum > 0 {
-		d.Wait, d.Units = int(math.Round(wait/sum)), int(math.Round(units/sum))
+		d.Wait, d.Units, d.Lock = int(math.Round(wait/sum)), int(math.Round(units/sum)), int(math.Round(lock/sum))
 	}
 	return d
 }

@@ -54,8 +54,8 @@ func TestParse(t *testing.T) {
 // Each bad file in testdata/bad stands in the golden file with its message.
 func TestParseErrors(t *testing.T) {
 	names, err := filepath.Glob("testdata/bad/*.yaml")
-	if err != nil || len(names) < 20 {
-		t.Fatalf("found %d bad files, %v; want at least 20", len(names), err)
+	if err != nil || len(names) < 60 {
+		t.Fatalf("found %d bad files, %v; want at least 60", len(names), err)
 	}
 	var got strings.Builder
 	for _, n := range names {
@@ -63,26 +63,81 @@ func TestParseErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = scenarios.Parse(filepath.Base(n), f)
+		_, err = scenarios.Parse(n, f)
 		f.Close()
 		var at *scenarios.FileError
 		if !errors.As(err, &at) {
 			t.Errorf("%s: error %v, want a *FileError", n, err)
 		}
-		fmt.Fprintln(&got, err)
+		fmt.Fprintln(&got, strings.TrimPrefix(err.Error(), filepath.Dir(n)+string(filepath.Separator)))
 	}
-	const golden = "testdata/bad.golden"
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	golden(t, "testdata/bad.golden", got.String())
+}
+
+func TestParseGood(t *testing.T) {
+	s := parsed(t, "testdata/good/everything.yaml")
+	var titles []string
+	for i := range s.Stages {
+		titles = append(titles, s.Stages[i].Title(i))
 	}
-	want, err := os.ReadFile(golden)
+	for i := range s.Requests {
+		titles = append(titles, s.Requests[i].Title())
+	}
+	for i := range s.Beside {
+		titles = append(titles, s.Beside[i].Title())
+	}
+	for _, e := range s.Models {
+		titles = append(titles, e.As+"="+e.Spec)
+	}
+	got := strings.Join(titles, " | ")
+	const want = "calm | 2 | high | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | second-calm" +
+		" | short | long | POST /upload | /stream?chunks=3&every=1 | /crash" +
+		" | crawlers | slow-send | idle | pollers | =async | two=prefork:workers=2 | four=prefork:workers=4"
+	if got != want {
+		t.Errorf("parts are\n%s, want\n%s", got, want)
+	}
+	if replay := s.Stages[7]; len(replay.Times) != 3 || replay.For != 3*time.Second {
+		t.Errorf("replay is %+v", replay)
+	}
+	if s.Protocol != load.H2C || s.Streams != 8 || s.PerConnection != 100 || s.MaxInFlight != 500 || s.Lesson != 7 ||
+		s.Trials != 6 || s.Hurt != 500*time.Millisecond || len(s.Expect) != 1 || !s.Faulty() {
+		t.Errorf("parsed as %+v", s)
+	}
+	if s := parsed(t, "testdata/good/one-text.yaml"); s.For() != 30*time.Second || s.Warmup != time.Second || s.Timeout != 10*time.Second {
+		t.Errorf("one text: %+v", s)
+	}
+	if s := parsed(t, "testdata/good/for.yaml"); s.For() != 2*time.Second {
+		t.Errorf("for: %+v", s)
+	}
+	if s := parsed(t, "testdata/good/folded.yaml"); len(s.Stages) != 3 || s.Stages[1].Name != "rush" {
+		t.Errorf("folded: %+v", s)
+	}
+}
+
+func parsed(t *testing.T, file string) *scenarios.Scenario {
+	t.Helper()
+	s, err := scenarios.Find(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.String() != string(want) {
-		t.Errorf("messages differ from %s (rerun with -update to accept):\n%s", golden, got.String())
+	return s
+}
+
+func TestWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"constant 200/s over 5s":                                       "open loop, 200 arrivals/s",
+		"poisson constant 200/s over 5s":                               "open loop, 200 Poisson arrivals/s",
+		"50 users over 5s":                                             "closed loop, 50 clients",
+		"50 users thinking about 1s over 5s":                           "closed loop, 50 clients thinking about 1s",
+		"ramp 10/s..500/s over 30s":                                    "ramp 10/s..500/s over 30s",
+		"calm: constant 1/s over 1m then 5 users over 1h":              "calm: constant 1/s over 1m, then 5 users over 1h",
+		"5 users over 1s" + strings.Repeat(" then 6 users over 1s", 9): "5 users over 1s, then 6 users over 1s, then 6 users over 1s, then 7 more stages",
+	} {
+		stages, err := scenarios.ParseLoad(text)
+		s := scenarios.Scenario{Stages: stages}
+		if got := s.Words(); err != nil || got != want {
+			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+		}
 	}
 }
 
@@ -130,7 +185,10 @@ func TestParseRate(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(good)
-	names, _ := filepath.Glob("testdata/bad/*.yaml")
+	names, err := filepath.Glob("testdata/*/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
 	for _, n := range names {
 		b, err := os.ReadFile(n)
 		if err != nil {

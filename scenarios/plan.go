@@ -16,12 +16,16 @@ type Contestant struct {
 	*servers.Configured
 }
 
-// Contestants resolves model specs. Specs given twice get labels of their own,
+// Contestants resolves model specs, each with a name before it or without
+// (see ParseEntry). Specs given twice get labels of their own,
 // so that a model can be set against itself.
 func Contestants(specs []string) ([]*Contestant, error) {
 	entries := make([]Entry, len(specs))
 	for i, s := range specs {
-		entries[i].Spec = s
+		var err error
+		if entries[i], err = ParseEntry(s); err != nil {
+			return nil, err
+		}
 	}
 	return contestants(entries)
 }
@@ -50,7 +54,7 @@ func contestants(entries []Entry) ([]*Contestant, error) {
 // Info is what results say about the contestant.
 func (c *Contestant) Info() ModelInfo {
 	return ModelInfo{
-		Label: c.Label, Name: c.Model.Name, Doc: c.Model.Doc, Options: c.Settings,
+		Label: c.Label, Spec: c.Spec.String(), Name: c.Model.Name, Doc: c.Model.Doc, Options: c.Settings,
 		Slots: c.Slots(), Noun: c.Model.Noun, PerRequest: c.Model.PerRequest,
 	}
 }
@@ -100,8 +104,11 @@ func NewPlan(scs []*Scenario, cs []*Contestant, trials int) (*Plan, error) {
 			return nil, fmt.Errorf("scenario %s names no models; name some on the command line", s.Name)
 		}
 		for _, c := range mine {
-			if own[c.Label] == nil {
+			switch known := own[c.Label]; {
+			case known == nil:
 				own[c.Label] = c
+			case known.Spec.String() != c.Spec.String():
+				return nil, fmt.Errorf("scenario %s calls %s %q, which is %s in another; run them one at a time", s.Name, c.Spec, c.Label, known.Spec)
 			}
 			p.Cells = append(p.Cells, Cell{s, own[c.Label]})
 		}

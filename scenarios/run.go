@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"gatewaylab/scenarios/load"
 	"gatewaylab/servers"
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/process"
@@ -84,7 +85,7 @@ func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 		Command: p.Command, Seed: p.Seed, Trials: p.Trials, Planned: len(r.jobs),
 		Quick: p.Quick, AA: p.AA, Pinned: p.Pin,
 		Environment: Here(ctx), Scenarios: p.scenarios(), Models: p.models(),
-		Demand: demand, Refused: map[string]string{},
+		Demand: demand, Refused: map[string]string{}, NotSpoken: map[string]map[string]string{},
 	}
 	maps.Copy(r.result.Environment.Versions, p.Programs.Versions())
 	if err := r.pin(); err != nil {
@@ -146,12 +147,15 @@ func (r *runner) run(ctx context.Context) error {
 	if err := r.verify(ctx); err != nil {
 		return err
 	}
+	if err := r.askProtocols(ctx); err != nil {
+		return err
+	}
 	for _, j := range r.jobs {
 		if ctx.Err() != nil {
 			break
 		}
 		r.left -= r.planned(j.cell.Scenario)
-		if _, refused := r.result.Refused[j.Model]; refused {
+		if !r.runs(j.cell) {
 			continue
 		}
 		t := r.trial(ctx, j)
@@ -190,6 +194,58 @@ func (r *runner) verify(ctx context.Context) error {
 		return errors.New("no model is left to measure: " + r.result.Notes[len(r.result.Notes)-1])
 	}
 	return nil
+}
+
+// runs says whether a cell is to be measured: its model was not refused, and
+// speaks the scenario's protocol.
+func (r *runner) runs(c Cell) bool {
+	_, refused := r.result.Refused[c.Contestant.Label]
+	_, silent := r.result.NotSpoken[c.Scenario.Name][c.Contestant.Label]
+	return !refused && !silent
+}
+
+// askProtocols finds out which models speak the protocols of scenarios that
+// use another than HTTP/1.1. One that doesn't is no failure: it isn't measured
+// there, and the report says how it answered.
+func (r *runner) askProtocols(ctx context.Context) error {
+	for _, c := range r.plan.Cells {
+		if p := c.Scenario.Protocol; p == "" || p == load.HTTP1 || !r.runs(c) || ctx.Err() != nil {
+			continue
+		}
+		r.emit(TrialPhase{
+			Ref:   Ref{Scenario: c.Scenario.Name, Model: c.Contestant.Label, Total: len(r.jobs)},
+			Phase: Verifying, Left: r.left,
+		})
+		err := r.ask(ctx, c)
+		var no *load.NotSpokenError
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.As(err, &no):
+			byModel := r.result.NotSpoken[c.Scenario.Name]
+			if byModel == nil {
+				byModel = map[string]string{}
+				r.result.NotSpoken[c.Scenario.Name] = byModel
+			}
+			byModel[c.Contestant.Label] = no.How
+			r.emit(NotSpoken{c.Scenario.Name, c.Contestant.Label, no.How})
+		case err != nil:
+			r.note("whether %s speaks %s could not be found out: %v", c.Contestant.Label, c.Scenario.Protocol, err)
+		}
+	}
+	return r.save()
+}
+
+func (r *runner) ask(ctx context.Context, c Cell) error {
+	inst, err := servers.Start(ctx, c.Contestant.Configured, r.launch(c.Scenario))
+	if err != nil {
+		return err
+	}
+	err = newAttack(c.Scenario, inst.Addr()).Speaks(ctx)
+	if cerr := inst.Close(closeGrace(ctx)); err == nil {
+		err = cerr
+	}
+	return err
 }
 
 func (r *runner) verifyOne(ctx context.Context, c *Contestant) error {

@@ -11,6 +11,7 @@ package scenarios
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gatewaylab/scenarios/load"
@@ -159,9 +160,27 @@ func (s *Scenario) Words() string {
 	st, ok := s.Steady()
 	switch {
 	case !ok:
-		return fmt.Sprintf("%d stages", len(s.Stages))
-	case st.Open():
+		return words(s.Stages)
+	case st.Open() && !st.Poisson:
 		return fmt.Sprintf("open loop, %g arrivals/s", st.From)
+	case st.Open():
+		return fmt.Sprintf("open loop, %g Poisson arrivals/s", st.From)
+	case st.Think > 0:
+		return fmt.Sprintf("closed loop, %d clients%s", st.UsersFrom, thinkText(st))
 	}
 	return fmt.Sprintf("closed loop, %d clients", st.UsersFrom)
+}
+
+// words is the text form of the first few stages.
+func words(stages []load.Stage) string {
+	const most = 3
+	var texts []string
+	for i, st := range stages {
+		if i == most && len(stages) > most+1 {
+			texts = append(texts, fmt.Sprintf("%d more stages", len(stages)-most))
+			break
+		}
+		texts = append(texts, StageText(st))
+	}
+	return strings.Join(texts, ", then ")
 }

@@ -58,7 +58,7 @@ type Trial struct {
 
 	// Stages are the parts of the window, in order, where there is more than
 	// one; Requests the kinds of request, where there is more than one; Beside
-	// the crowds. Trial's own figures are of all stages and kinds together.
+	// the crowds, whose Sent is what was under way in the window. Trial's own figures are of all stages and kinds together.
 	Stages   []Part `json:"stages,omitempty"`
 	Requests []Part `json:"requests,omitempty"`
 	Beside   []Part `json:"beside,omitempty"`

@@ -39,7 +39,7 @@ func goList(t *testing.T) map[string]listed {
 // fails the test, so that a new one gets its place on purpose.
 func TestArrows(t *testing.T) {
 	may := map[string][]string{
-		"cmd/lab":           {"servers", "scenarios", "scenarios/load", "reports", "reports/chart", "reports/dashboard"},
+		"cmd/lab":           {"servers", "scenarios", "scenarios/expect", "scenarios/load", "reports", "reports/chart", "reports/dashboard"},
 		"cmd/labserver":     {"servers/models", "servers/process"},
 		"cmd/labapp":        {"servers/app", "servers/iface/cgi"},
 		"servers":           {"servers/process", "servers/app"},
@@ -48,9 +48,10 @@ func TestArrows(t *testing.T) {
 		"servers/iface/cgi": {"servers/app"},
 		"servers/models":    {"servers/app", "servers/iface", "servers/iface/cgi", "servers/process"},
 		"servers/process":   {},
-		"scenarios":         {"servers", "servers/app", "servers/process", "scenarios/load"},
+		"scenarios":         {"servers", "servers/app", "servers/process", "scenarios/expect", "scenarios/load"},
+		"scenarios/expect":  {},
 		"scenarios/load":    {},
-		"reports":           {"scenarios", "scenarios/load", "servers/app"},
+		"reports":           {"scenarios", "scenarios/expect", "scenarios/load", "servers/app"},
 		"reports/chart":     {"reports", "scenarios", "scenarios/load"},
 		"reports/dashboard": {"reports", "scenarios", "scenarios/load", "servers/process"},
 	}

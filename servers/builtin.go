@@ -73,11 +73,12 @@ func async() Model {
 		Doc:       "one process, a goroutine for each connection, keep-alive",
 		Process:   "one process, many requests side by side",
 		Interface: "function call",
-		HTTP:      "1.0, 1.1",
+		HTTP:      "1.0, 1.1, 2, WebSocket",
 		Async:     true,
 		Options: []Option{
 			{"keepalive", "60s", "how long an idle client connection is kept", duration(1e6)},
 			{"timeout", "30s", "how long a client may take to send a request's head", duration(1e6)},
+			{"tls", "off", "on: TLS only, with a certificate made at start that nobody signed, and HTTP/2 by ALPN", oneOf("off", "on")},
 			backlog(),
 		},
 		Slots:    func(Settings) int { return 0 },

@@ -30,7 +30,16 @@ var programs = sync.OnceValues(func() (servers.Programs, error) {
 // left of it.
 func start(t *testing.T, spec string) *servers.Instance {
 	t.Helper()
-	inst := launch(t, spec)
+	return stopped(t, spec, launch(t, spec))
+}
+
+// supervised is start for a model that is to survive its own death.
+func supervised(t *testing.T, spec string) *servers.Instance {
+	t.Helper()
+	return stopped(t, spec, launchAs(t, spec, servers.Launch{Supervise: true}))
+}
+
+func stopped(t *testing.T, spec string, inst *servers.Instance) *servers.Instance {
 	t.Cleanup(func() {
 		if err := inst.Close(20 * time.Second); err != nil {
 			t.Errorf("%s did not stop cleanly: %v", spec, err)
@@ -42,6 +51,11 @@ func start(t *testing.T, spec string) *servers.Instance {
 // launch is start for a test that stops the model itself.
 func launch(t *testing.T, spec string) *servers.Instance {
 	t.Helper()
+	return launchAs(t, spec, servers.Launch{})
+}
+
+func launchAs(t *testing.T, spec string, l servers.Launch) *servers.Instance {
+	t.Helper()
 	p, err := programs()
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +64,8 @@ func launch(t *testing.T, spec string) *servers.Instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inst, err := servers.Start(t.Context(), c, servers.Launch{Programs: p})
+	l.Programs = p
+	inst, err := servers.Start(t.Context(), c, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +136,7 @@ func TestContract(t *testing.T) {
 			t.Run("finishes what it serves when told to stop", func(t *testing.T) { finishesOnTerm(t, m.Name) })
 			t.Run("stops while a request hangs", func(t *testing.T) { stopsWhileHanging(t, m.Name) })
 			t.Run("survives clients that go away", func(t *testing.T) { survivesClients(t, m.Name) })
+			t.Run("has one lock for all its processes", func(t *testing.T) { hasOneLock(t, m.Name) })
 			t.Run("refuses what is not HTTP", func(t *testing.T) { refusesRubbish(t, m.Name) })
 		})
 	}
@@ -238,6 +254,25 @@ func survivesClients(t *testing.T, spec string) {
 	}
 	if err := inst.Verify(t.Context()); err != nil {
 		t.Errorf("after clients that went away: %v", err)
+	}
+}
+
+func hasOneLock(t *testing.T, spec string) {
+	inst := start(t, spec)
+	const together, hold = 3, 200 * time.Millisecond
+	begun := time.Now()
+	var wg sync.WaitGroup
+	for range together {
+		wg.Go(func() {
+			_, body, err := ask(t.Context(), "GET", inst.URL()+"/locked?wait=0&hold=200", nil)
+			if err != nil || body != "waited 0 ms\nheld 200 ms\n" {
+				t.Errorf("answered %q, %v", body, err)
+			}
+		})
+	}
+	wg.Wait()
+	if took := time.Since(begun); took < together*hold {
+		t.Errorf("%d requests that each hold the lock for %v took %v", together, hold, took)
 	}
 }
 

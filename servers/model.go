@@ -96,8 +96,8 @@ func Lookup(name string) (*Model, error) {
 func Nearest(name string, known []string) string {
 	best, least := "", len(name)/2+2
 	for _, k := range known {
-		d := levenshtein.ComputeDistance(strings.ToLower(name), k)
-		if strings.HasPrefix(k, strings.ToLower(name)) && name != "" {
+		d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(k))
+		if strings.HasPrefix(strings.ToLower(k), strings.ToLower(name)) && name != "" {
 			d = min(d, 1)
 		}
 		if d < least {
@@ -159,6 +159,15 @@ func whole(low, high int) func(string) error {
 		n, err := strconv.Atoi(v)
 		if err != nil || n < low || n > high {
 			return fmt.Errorf("expected a whole number from %d to %d", low, high)
+		}
+		return nil
+	}
+}
+
+func oneOf(values ...string) func(string) error {
+	return func(v string) error {
+		if !slices.Contains(values, v) {
+			return fmt.Errorf("expected %s", strings.Join(values, " or "))
 		}
 		return nil
 	}

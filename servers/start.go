@@ -2,9 +2,11 @@ package servers
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -23,16 +25,18 @@ type Launch struct {
 	// TLS has the server speak TLS, with a certificate of its own that nobody
 	// signed; a model that can't is started without.
 	TLS bool
-	// Supervise has the server started again when it dies by itself, as a
-	// service manager would; otherwise that is the end of it.
+	// Supervise has the server, once it serves, started again when it dies by
+	// itself, as a service manager would; otherwise that is the end of it.
+	// Requests that come meanwhile wait in the listen queue.
 	Supervise bool
 	Log       io.Writer // also gets what the processes print; nil = only kept for Log
 }
 
 // An Instance is a running model.
 type Instance struct {
-	group *process.Group
-	addr  string
+	group  *process.Group
+	addr   string
+	scheme string
 }
 
 // Start starts a model and returns when it answers. The listener is bound
@@ -42,6 +46,7 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 	if err := c.Available(); err != nil {
 		return nil, err
 	}
+	settings, scheme := c.secured(l.TLS)
 	addr := l.Addr
 	if addr == "" {
 		addr = "127.0.0.1:0"
@@ -54,10 +59,12 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 		return nil, fmt.Errorf("start %s: listen on %s: %w; choose another --addr or stop what holds it", c.Spec, addr, err)
 	}
 	group, err := process.Start(process.Launch{
-		Commands: c.Model.Commands(c.Settings, l.Programs),
+		Commands: c.Model.Commands(settings, l.Programs),
 		Listener: listener,
 		Cores:    l.Cores,
 		Log:      l.Log,
+
+		Supervise: l.Supervise,
 	})
 	if cerr := listener.Close(); err == nil && cerr != nil {
 		err = errors.Join(cerr, group.Stop(0))
@@ -65,12 +72,35 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Spec, err)
 	}
-	i := &Instance{group: group, addr: bound}
-	if err := i.ready(ctx); err != nil {
+	i := &Instance{group: group, addr: bound, scheme: scheme}
+	err = i.ready(ctx)
+	if err == nil {
+		err = group.Ready()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Spec, err), group.Stop(0))
 	}
 	return i, nil
 }
+
+// secured is the settings with TLS on, if it is wanted and the model has it,
+// and the scheme of the URLs that the server then answers.
+func (c *Configured) secured(wanted bool) (Settings, string) {
+	settings := c.Settings
+	if _, has := settings["tls"]; has && wanted {
+		settings = maps.Clone(settings)
+		settings["tls"] = "on"
+	}
+	if settings["tls"] == "on" {
+		return settings, "https"
+	}
+	return settings, "http"
+}
+
+// unseen is how the lab itself asks a server it has started: it takes the
+// certificate unseen, since the server on the other end of the loopback has
+// only just made it.
+func unseen() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
 
 // Available says whether the programs that the model needs are installed.
 func (c *Configured) Available() error {
@@ -121,7 +151,7 @@ func (i *Instance) ready(ctx context.Context) error {
 }
 
 func (i *Instance) firstAnswer(ctx context.Context) error {
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: unseen()}
 	defer transport.CloseIdleConnections()
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, i.URL()+"/hello", nil)
@@ -146,7 +176,7 @@ func (i *Instance) firstAnswer(ctx context.Context) error {
 }
 
 // URL is where the instance answers, without a trailing slash.
-func (i *Instance) URL() string { return "http://" + i.addr }
+func (i *Instance) URL() string { return i.scheme + "://" + i.addr }
 
 // Addr is the address it listens on.
 func (i *Instance) Addr() string { return i.addr }
@@ -163,7 +193,8 @@ func (i *Instance) Sample() (process.Usage, error) { return i.group.Sample() }
 // PIDs lists the live processes of the tree.
 func (i *Instance) PIDs() []int { return i.group.PIDs() }
 
-// Done is closed when one of the instance's processes has exited by itself.
+// Done is closed when one of the instance's leading processes has exited and
+// is not started again.
 func (i *Instance) Done() <-chan struct{} { return i.group.Done() }
 
 // Err says how it exited; nil while it runs.

@@ -33,6 +33,7 @@ func Probes() []Probe {
 		{Method: "GET", Target: "/wait?ms=1"},
 		{Method: "GET", Target: "/cpu?units=2"},
 		{Method: "GET", Target: "/mixed?ms=1&units=1"},
+		{Method: "GET", Target: "/locked?wait=1&hold=1"},
 		{Method: "GET", Target: "/echo?a=1&b=two%20words&a=3", Header: [][2]string{{"X-Lab", "one"}, {"X-Lab", "two"}, {"Accept", "text/plain"}}},
 		{Method: "POST", Target: "/echo", Header: [][2]string{{"Content-Type", "text/x-probe"}}, Body: "name=value"},
 		{Method: "PUT", Target: "/upload", Body: big},
@@ -41,6 +42,7 @@ func Probes() []Probe {
 		{Method: "GET", Target: "/bytes?n=100000"},
 		{Method: "GET", Target: "/static/style.css"},
 		{Method: "GET", Target: "/static/../hello"},
+		{Method: "GET", Target: "/ws"},
 		{Method: "GET", Target: "/nowhere"},
 		{Method: "GET", Target: "/wait?ms=soon"},
 	}
@@ -52,7 +54,7 @@ func Probes() []Probe {
 func (i *Instance) Verify(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	transport := &http.Transport{DisableCompression: true}
+	transport := &http.Transport{DisableCompression: true, TLSClientConfig: unseen()}
 	defer transport.CloseIdleConnections()
 	for _, p := range Probes() {
 		want, err := expected(p)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"gatewaylab/reports"
 	"gatewaylab/scenarios"
 	"gatewaylab/scenarios/load"
 	"gatewaylab/servers"
@@ -37,6 +38,7 @@ type compareFlags struct {
 	quick       bool
 	raw         bool
 	aa          bool
+	traffic     trafficFlags
 	render      renderFlags
 }
 
@@ -57,11 +59,15 @@ func newCompare(s streams) *cobra.Command {
 		Short: "Models side by side under the same load: table, plots, live dashboard",
 		Long: `Starts each model, checks that all do the same work, and measures them in
 interleaved trials. A MODEL is NAME or NAME:key=value,…; see lab list models.
-Without any, each scenario's own models run: cgi, prefork and async.`,
+Without any, each scenario's own models run: cgi, prefork and async. NAME=MODEL
+gives a model another name in results and expectations.` + trafficHelp + exitStatus,
 		Example: `  lab compare
   lab compare --quick
   lab compare prefork:workers=2 prefork:workers=8 --scenario wait
   lab compare async --scenario hello --rate 2000/s --for 5s --warmup 1s
+  lab compare async prefork --load 'ramp 10/s..500/s over 30s' --request '/wait?ms=20'
+  lab compare async two=prefork:workers=2 --scenario wait --expect 'async.goodput > 10 * two.goodput'
+  lab compare async prefork --load '20 users over 5s' --beside '4 slow-send at 100B/s POST /upload size=10KB'
   lab compare async --aa --scenario hello       the noise floor of this machine
   lab compare --format json > results.json`,
 		Args:              cobra.ArbitraryArgs,
@@ -95,6 +101,7 @@ func (f *compareFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.quick, "quick", false, "2 trials each, in under 20 s: no 95 % intervals, so no winner is called")
 	fs.BoolVar(&f.raw, "raw", false, "keep every hit in vegeta's encoding, for vegeta report and vegeta plot")
 	fs.BoolVar(&f.aa, "aa", false, "run one model against itself: the noise floor")
+	f.traffic.register(fs)
 	f.render.register(fs)
 }
 
@@ -123,20 +130,14 @@ func (f *compareFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan, 
 	if err != nil {
 		return nil, err
 	}
-	names := f.scenarios
-	if len(names) == 0 {
-		names = usualScenarios[:]
+	scs, names, err := f.measured()
+	if err != nil {
+		return nil, err
 	}
-	var scs []*scenarios.Scenario
-	for _, n := range names {
-		sc, err := scenarios.Find(n)
-		if err != nil {
-			return nil, err
-		}
+	for _, sc := range scs {
 		if err := f.override(c, sc); err != nil {
 			return nil, err
 		}
-		scs = append(scs, sc)
 	}
 	trials := f.trials
 	if f.quick && !c.Flags().Changed("trials") {
@@ -146,6 +147,9 @@ func (f *compareFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan, 
 	if err != nil {
 		return nil, err
 	}
+	if err := f.traffic.expectations(p); err != nil {
+		return nil, err
+	}
 	p.Name = f.runName(names)
 	p.Seed, p.Pin, p.Quick, p.AA, p.Raw = f.seed, f.pin, f.quick, f.aa, f.raw
 	if !c.Flags().Changed("seed") {
@@ -153,6 +157,27 @@ func (f *compareFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan, 
 	}
 	p.Command = command(c, specs, p.Seed)
 	return p, nil
+}
+
+// measured are the scenarios that are meant, and their names.
+func (f *compareFlags) measured() (scs []*scenarios.Scenario, names []string, err error) {
+	names = f.scenarios
+	switch {
+	case len(names) > 0:
+	case f.traffic.custom():
+		sc := scenarios.Custom()
+		return []*scenarios.Scenario{sc}, []string{sc.Name}, nil
+	default:
+		names = usualScenarios[:]
+	}
+	for _, n := range names {
+		sc, err := scenarios.Find(n)
+		if err != nil {
+			return nil, nil, err
+		}
+		scs = append(scs, sc)
+	}
+	return scs, names, nil
 }
 
 func (f *compareFlags) check(c *cobra.Command, specs []string) error {
@@ -173,7 +198,7 @@ func (f *compareFlags) check(c *cobra.Command, specs []string) error {
 	case changed("rate") && changed("concurrency"):
 		return errors.New("--rate makes an open loop and --concurrency a closed one: give one of them")
 	}
-	return errors.Join(oneOf("dash", f.dash, "on", "off", "auto"), f.render.check())
+	return errors.Join(f.traffic.read(), oneOf("dash", f.dash, "on", "off", "auto"), f.render.check())
 }
 
 // override puts the flags in place of what the scenario says.
@@ -191,7 +216,14 @@ func (f *compareFlags) override(c *cobra.Command, sc *scenarios.Scenario) error 
 		sc.Stages = []load.Stage{{Shape: load.Users, UsersFrom: f.concurrency, For: sc.For()}}
 		sc.Text.Load = fmt.Sprintf("%d clients, each sends its next request as soon as its last was answered.", f.concurrency)
 	}
+	f.traffic.apply(sc)
+	if f.traffic.custom() {
+		sc.Say()
+	}
 	if changed("for") {
+		if len(sc.Stages) > 1 {
+			return fmt.Errorf("--for is the length of a load of one stage; each of the %d of scenario %s has its own", len(sc.Stages), sc.Name)
+		}
 		sc.Stages[0].For = f.window
 	}
 	if changed("warmup") {
@@ -200,7 +232,10 @@ func (f *compareFlags) override(c *cobra.Command, sc *scenarios.Scenario) error 
 	if changed("timeout") {
 		sc.Timeout = f.timeout
 	}
-	return nil
+	if changed("trials") || f.quick {
+		sc.Trials = 0
+	}
+	return f.traffic.check(sc)
 }
 
 func (f *compareFlags) runName(names []string) string {
@@ -229,11 +264,13 @@ func command(c *cobra.Command, specs []string, seed uint64) []string {
 		switch fl.Name {
 		case "out", "seed", "dash", "format", "plots", "dpi", "theme":
 			return
-		case "scenario":
-			for _, v := range fl.Value.(pflag.SliceValue).GetSlice() {
-				words = append(words, "--scenario", v)
-			}
 		default:
+			if several, ok := fl.Value.(pflag.SliceValue); ok {
+				for _, v := range several.GetSlice() {
+					words = append(words, "--"+fl.Name, canonical(fl.Name, v))
+				}
+				return
+			}
 			if fl.Value.Type() == "bool" {
 				words = append(words, "--"+fl.Name)
 				return
@@ -258,11 +295,12 @@ func compare(ctx context.Context, s streams, plan *scenarios.Plan, f *compareFla
 		return fmt.Errorf("%w\nwhat was finished is in %s", err, plan.Store.Dir)
 	}
 	interrupted := result.State == "interrupted"
-	if len(result.Measured) > 0 {
+	var report *reports.Report
+	if len(result.Measured) > 0 || len(result.NotSpoken) > 0 {
 		if interrupted {
 			f.render.plots = "none" // they take seconds; lab report draws them
 		}
-		if err := f.render.show(s, plan.Store.Dir); err != nil {
+		if report, err = f.render.show(s, plan.Store.Dir); err != nil {
 			return err
 		}
 	}
@@ -274,7 +312,10 @@ func compare(ctx context.Context, s streams, plan *scenarios.Plan, f *compareFla
 		return fmt.Errorf("%d of %d models were refused: %s", len(result.Refused), len(result.Models), strings.Join(result.Notes, "; "))
 	}
 	fmt.Fprintln(s.err, "results in", plan.Store.Dir)
-	return unmeasured(result)
+	if err := unmeasured(result); err != nil || report == nil {
+		return err
+	}
+	return unmet(report)
 }
 
 // unmeasured is the error of a run in which a cell has no valid trial: there

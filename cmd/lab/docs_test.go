@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -61,7 +62,10 @@ func TestReadmeCommands(t *testing.T) {
 		t.Run(line, func(t *testing.T) {
 			switch sub, _, _ := strings.Cut(args, " "); sub {
 			case "compare":
-				args += " --trials 1 --for 60ms --warmup 0s --dash off --out " + filepath.Join(t.TempDir(), "out")
+				args += " --trials 1 --warmup 0s --dash off --out " + filepath.Join(t.TempDir(), "out")
+				if !strings.Contains(args, "--load") && !strings.Contains(args, "--scenario one-worker") {
+					args += " --for 60ms"
+				}
 			case "report":
 				args = strings.ReplaceAll(args, "DIR", saved)
 			case "serve":
@@ -80,7 +84,11 @@ func TestReadmeCommands(t *testing.T) {
 func invoke(t *testing.T, args string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, diag bytes.Buffer
-	code = run(t.Context(), strings.Fields(args), streams{strings.NewReader(""), &out, &diag})
+	var words []string
+	for _, w := range regexp.MustCompile(`'[^']*'|\S+`).FindAllString(args, -1) { // as a shell would split them
+		words = append(words, strings.Trim(w, "'"))
+	}
+	code = run(t.Context(), words, streams{strings.NewReader(""), &out, &diag})
 	return code, out.String(), diag.String()
 }
 

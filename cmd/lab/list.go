@@ -2,11 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"gatewaylab/scenarios"
@@ -14,14 +17,19 @@ import (
 )
 
 func newList(s streams) *cobra.Command {
-	format := "text"
+	format, schema := "text", false
 	cmd := &cobra.Command{
-		Use:   "list [models|scenarios]",
+		Use:   "list [models|scenarios [NAME…]]",
 		Short: "What there is, with one line each",
+		Long: `Without a name, what there is, with one line each. With the names of
+scenarios (or files), all that each says: the question, what is sent, where it
+waits, and what is expected.`,
 		Example: `  lab list
-  lab list models --format json`,
+  lab list models --format json
+  lab list scenarios crash two-testers
+  lab list scenarios --schema > scenario.schema.json   for an editor`,
 		ValidArgs: []string{"models", "scenarios"},
-		Args:      cobra.MaximumNArgs(1),
+		Args:      cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := oneOf("format", format, "text", "json"); err != nil {
 				return misuse(c, err)
@@ -30,14 +38,26 @@ func newList(s streams) *cobra.Command {
 			if len(args) > 0 {
 				what = args[0]
 			}
-			switch what {
-			case "all", "models", "scenarios":
+			if schema {
+				if what != "scenarios" {
+					return misuse(c, errors.New("--schema is of scenario files: lab list scenarios --schema"))
+				}
+				_, err := s.out.Write(scenarios.FileSchema())
+				return err
+			}
+			switch {
+			case len(args) > 1 && what == "scenarios":
+				return describe(c, s.out, args[1:], format)
+			case len(args) > 1:
+				return misuse(c, fmt.Errorf("what %s is about can be asked of scenarios only: lab list scenarios NAME", strings.Join(args[1:], " ")))
+			case what == "all", what == "models", what == "scenarios":
 				return list(s.out, what, format)
 			}
 			return misuse(c, fmt.Errorf("nothing to list is called %q%s", what, servers.Nearest(what, c.ValidArgs)))
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", format, "text or json")
+	cmd.Flags().BoolVar(&schema, "schema", schema, "the JSON Schema of scenario files")
 	return cmd
 }
 
@@ -88,12 +108,87 @@ func list(out io.Writer, what, format string) error {
 		fmt.Fprintln(w)
 	}
 	if what != "models" {
-		fmt.Fprintln(w, "SCENARIO\tLOAD\tQUESTION")
-		for _, sc := range scs {
-			fmt.Fprintf(w, "%s\t%s\t%s\n", sc.Name, sc.Words(), sc.Question)
-		}
+		listScenarios(w, scs)
 	}
 	return w.Flush()
+}
+
+func listScenarios(w io.Writer, scs []*scenarios.Scenario) {
+	fmt.Fprintln(w, "SCENARIO\tLESSON\tWHAT IT IS ABOUT\tMODELS")
+	for _, sc := range scs {
+		lesson := "–"
+		if sc.Lesson > 0 {
+			lesson = strconv.Itoa(sc.Lesson)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", sc.Name, lesson, sc.Title, strings.Join(contestants(sc, true), ", "))
+	}
+}
+
+// contestants names the models of a scenario, by alias alone if short is set.
+func contestants(sc *scenarios.Scenario, short bool) (names []string) {
+	for _, e := range sc.Models {
+		switch {
+		case e.As == "":
+			names = append(names, e.Spec)
+		case short:
+			names = append(names, e.As)
+		default:
+			names = append(names, e.As+" = "+e.Spec)
+		}
+	}
+	return names
+}
+
+// describe says all about the scenarios that are named.
+func describe(c *cobra.Command, out io.Writer, names []string, format string) error {
+	var all []*scenarios.Scenario
+	for _, n := range names {
+		sc, err := scenarios.Find(n)
+		if err != nil {
+			return misuse(c, err)
+		}
+		all = append(all, sc)
+	}
+	if format == "json" {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(map[string]any{"scenarios": all})
+	}
+	for i, sc := range all {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintf(out, "%s – %s\n", sc.Name, sc.Title)
+		para := func(label, text string) {
+			const width, indent = 98, "              "
+			text = ansi.Wordwrap(text, width-len(indent), "")
+			fmt.Fprintf(out, "  %-12s%s\n", label, strings.ReplaceAll(text, "\n", "\n"+indent))
+		}
+		if sc.Lesson > 0 {
+			para("lesson", strconv.Itoa(sc.Lesson))
+		}
+		para("question", sc.Question)
+		para("load", sc.Text.Load)
+		para("queue", sc.Text.Queue)
+		para("service", sc.Text.Service)
+		para("bottleneck", sc.Text.Bottleneck)
+		para("sent", sc.Words())
+		for j := range sc.Requests {
+			para("", scenarios.RequestText(sc.Requests[j]))
+		}
+		for j := range sc.Beside {
+			para("beside", scenarios.CrowdText(sc.Beside[j]))
+		}
+		para("models", strings.Join(contestants(sc, false), ", "))
+		for j, e := range sc.Expect {
+			label := "expects"
+			if j > 0 {
+				label = ""
+			}
+			para(label, e)
+		}
+	}
+	return nil
 }
 
 func modelRows() ([]modelRow, error) {

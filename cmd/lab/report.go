@@ -67,7 +67,7 @@ func newReport(s streams) *cobra.Command {
 		Use:   "report DIR",
 		Short: "Re-render saved results: text, Markdown, CSV, JSON, PNG, SVG",
 		Long: `Reads a results folder, writes report.md and plots/ in it anew, and prints the
-report in the wanted format. The measurements themselves are never changed.`,
+report in the wanted format. The measurements themselves are never changed.` + exitStatus,
 		Example: `  lab report lab-results/20260102T150405Z-compare
   lab report DIR --format csv --plots none
   lab report DIR --plots png --dpi 300 --theme dark`,
@@ -79,7 +79,11 @@ report in the wanted format. The measurements themselves are never changed.`,
 			if err := f.check(); err != nil {
 				return misuse(c, err)
 			}
-			return f.show(s, args[0])
+			report, err := f.show(s, args[0])
+			if err != nil {
+				return err
+			}
+			return unmet(report)
 		},
 	}
 	f.register(cmd.Flags())
@@ -87,24 +91,24 @@ report in the wanted format. The measurements themselves are never changed.`,
 }
 
 // show renders a run directory: files into it, the wanted format to stdout.
-func (f *renderFlags) show(s streams, dir string) error {
+func (f *renderFlags) show(s streams, dir string) (*reports.Report, error) {
 	result, err := scenarios.Load(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	report, err := reports.Analyse(result)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// The table first: it is what was asked for, and drawing takes a moment.
 	if err := f.print(s, report); err != nil {
-		return err
+		return nil, err
 	}
 	plots, err := f.draw(dir, report)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return writeWhole(filepath.Join(dir, "report.md"), func(w io.Writer) error {
+	return report, writeWhole(filepath.Join(dir, "report.md"), func(w io.Writer) error {
 		return reports.Markdown(plots)(w, report)
 	})
 }

@@ -1,5 +1,6 @@
 // Package chart draws a report: response times by percentile and over time,
-// goodput, costs, and what was offered against what was achieved.
+// goodput, both by stage of the load, costs, what requests that do harm did to
+// others, and what was offered against what was achieved.
 //
 // A plot has to stand on its own, because it will be cut out and pasted into a
 // slide. So each one carries its units, its scale, its sample size, the load
@@ -26,6 +27,8 @@ const (
 	KindGoodput     = "goodput"
 	KindPercentiles = "latency-percentiles"
 	KindOverTime    = "latency-over-time"
+	KindStages      = "stages"
+	KindFaults      = "faults"
 	KindCost        = "cpu-memory"
 	KindOffered     = "offered-achieved"
 )
@@ -63,13 +66,16 @@ type File struct {
 // Write draws every plot of the report into dir, which is made if need be, and
 // returns the files in reading order: goodput of all scenarios (if there is
 // more than one), then for each scenario its goodput, its response times by
-// percentile and over time, then costs, then offered against achieved.
+// percentile and over time, both by stage if its load has several, and what its
+// requests that do harm did to others, if it has any; then costs, then offered
+// against achieved.
 //
 // The names are stable: goodput.png, <scenario>-goodput.png,
 // <scenario>-latency-percentiles.png, <scenario>-latency-over-time.png,
-// cpu-memory.png, offered-achieved.png, and the same with .svg. The same
-// report and options give the same bytes. Write may be called concurrently for
-// different directories.
+// <scenario>-stages.png, <scenario>-faults.png, cpu-memory.png,
+// offered-achieved.png, and the same with .svg. The same report and options
+// give the same bytes. Write may be called concurrently for different
+// directories.
 func Write(dir string, r *reports.Report, o Options) ([]File, error) {
 	o, err := o.complete()
 	if err != nil {

@@ -22,7 +22,7 @@ func (v *run) cost() *figure {
 		sub:   "Of the server's whole process tree, child processes included. Each panel has its own scale, from 0.",
 		caption: paragraphs(append(v.setups(),
 			"Bar: median of the valid trials. "+v.whisker(v.scenes)+". CPU: user and system time, per successful response. "+v.memoryWords(),
-			v.colophon())...),
+			v.dashes(), v.colophon())...),
 		alt:  "CPU time per request and peak memory by model. " + strings.Join(alts, " "),
 		body: func(p *pen, width vg.Length) vg.Length { return p.blocksHeight(2*len(rows), v.models, width, false) },
 		draw: func(p *pen, c draw.Canvas) {

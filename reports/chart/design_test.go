@@ -92,7 +92,7 @@ func TestTwelveModelsDifferWithoutColour(t *testing.T) {
 		seen[mark] = true
 	}
 	th, _ := themeNamed("light")
-	p := &pen{th}
+	p := &pen{theme: th}
 	for i := range 36 {
 		for j := range i {
 			if i%shapes == j%shapes && i/shapes%2 == j/shapes%2 && p.colour(i) == p.colour(j) {
@@ -166,7 +166,7 @@ func TestNumbers(t *testing.T) {
 
 func TestLongNamesStayUnambiguous(t *testing.T) {
 	th, _ := themeNamed("light")
-	f := (&pen{th}).face(sizeLabel, true, th.ink)
+	f := (&pen{theme: th}).face(sizeLabel, true, th.ink)
 	labels := []string{
 		"prefork:workers=8,timeout=30s", "prefork:workers=9,timeout=30s", "async",
 		strings.Repeat("x", 80) + "1" + strings.Repeat("x", 80), strings.Repeat("x", 80) + "2" + strings.Repeat("x", 80),

@@ -18,7 +18,8 @@ type figure struct {
 	sub     string   // the question
 	caption []string // paragraphs
 	alt     string
-	compact bool // as high as it needs, unless a height is asked for
+	compact bool  // as high as it needs, unless a height is asked for
+	marks   []int // of the run's models shown, their places in it; nil = all
 
 	// body is the least height in which draw is readable at a given width.
 	body func(p *pen, width vg.Length) vg.Length
@@ -43,7 +44,7 @@ func (f *figure) lay(o Options) (*sheet, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sheet{figure: f, pen: &pen{t}, width: o.Width}
+	s := &sheet{figure: f, pen: &pen{t, f.marks}, width: o.Width}
 	room := o.Width - 2*margin
 	s.title = s.titleFace().wrap(f.title, room)
 	s.sub = s.subFace().wrap(f.sub, room)

@@ -48,7 +48,7 @@ func (v *run) goodputOverview() *figure {
 		title: "Goodput by model — successful responses per second in each scenario",
 		sub:   "Each scenario has its own scale, from 0.",
 		caption: paragraphs(append(v.setups(),
-			v.goodputLegend(v.scenes),
+			v.goodputLegend(v.scenes), v.dashes(),
 			v.colophon())...),
 		alt:  "Goodput by model in each scenario. " + strings.Join(alts, " "),
 		body: func(p *pen, width vg.Length) vg.Length { return p.blocksHeight(len(rows), v.models, width, false) },
@@ -140,6 +140,9 @@ func (v *run) goodputWords(sc *scene) string {
 func (v *run) each(sc *scene, of func(*reports.Cell) string) string {
 	var parts []string
 	for i, c := range sc.cells {
+		if c == elsewhere {
+			continue
+		}
 		var words string
 		reason := why(c, func(c *reports.Cell) bool { words = of(c); return words != "" })
 		if reason != "" {

@@ -33,18 +33,21 @@ func outline(shape int) [][2]float64 {
 	return nil
 }
 
-// colour of the model at position i of the run.
+// colour of the model drawn i-th, by its position in the run.
 func (p *pen) colour(i int) color.NRGBA {
+	i = p.place(i)
 	// After all filled and hollow shapes the colours move on by one, so that
 	// a pair of colour and shape comes back only after 72 models.
 	return p.series[(i+i/(2*shapes))%len(p.series)]
 }
 
-// mark draws the marker of the model at position i of the run: six shapes,
-// first filled, then hollow. A rim of background keeps it apart from lines.
+// mark draws the marker of the model drawn i-th, by its position in the run:
+// six shapes, first filled, then hollow. A rim of background keeps it apart
+// from lines.
 func (p *pen) mark(c draw.Canvas, i int, at vg.Point, radius vg.Length) {
-	path := markPath(i%shapes, at, radius)
 	col := p.colour(i)
+	i = p.place(i)
+	path := markPath(i%shapes, at, radius)
 	c.SetLineDash(nil, 0)
 	if i/shapes%2 == 1 {
 		c.SetColor(p.back)

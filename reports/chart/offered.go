@@ -38,7 +38,8 @@ func (v *run) offered() *figure {
 			_, rows := offeredGrid(panels, width)
 			one := vg.Length(220)
 			for _, sc := range v.scenes {
-				one = max(one, p.legend(v.models, v.offeredTags(sc), offeredRoom).height()+100)
+				w, own := v.within(sc)
+				one = max(one, p.legend(w.models, w.offeredTags(own), offeredRoom).height()+100)
 			}
 			return vg.Length(rows)*(one+blockGap) - blockGap
 		},
@@ -46,7 +47,8 @@ func (v *run) offered() *figure {
 			cols, rows := offeredGrid(panels, c.Size().X)
 			t := draw.Tiles{Cols: cols, Rows: rows, PadX: blockGap, PadY: blockGap}
 			for i, sc := range v.scenes {
-				v.drawOffered(p, t.At(c, i%cols, i/cols), sc)
+				w, own := v.within(sc)
+				w.drawOffered(&pen{p.theme, w.marks}, t.At(c, i%cols, i/cols), own)
 			}
 			if panels > n {
 				p.read(t.At(c, n%cols, n/cols), notes)

@@ -20,17 +20,22 @@ func (v *run) overTime(sc *scene) *figure {
 		sub:   sc.Question,
 		caption: paragraphs(
 			v.setup(sc),
+			stageKey(sc.Scenario),
 			"Each point is one slice of the trials, at the same moment of each: median over the valid trials. A gap: nothing was answered in that slice.",
 			v.colophon(),
 		),
 		alt: "Response time over the course of a trial, " + sc.heading() + ". " +
 			v.each(sc, func(c *reports.Cell) string { return quantileWords(c.Response) }) + " " + v.setup(sc),
-		body: func(_ *pen, _ vg.Length) vg.Length {
+		body: func(p *pen, _ vg.Length) vg.Length {
+			strip := sc.strip().height(p)
 			if len(v.models) <= overlaid {
-				return 230
+				return 230 + strip
+			}
+			if strip > 0 {
+				strip += stripScale
 			}
 			_, rows := grid(len(v.models))
-			return vg.Length(rows)*120 + 60
+			return vg.Length(rows)*120 + 60 + strip
 		},
 		draw: func(p *pen, c draw.Canvas) { v.drawOverTime(p, c, sc) },
 	}
@@ -79,6 +84,9 @@ func courses(cells []*reports.Cell) (all []course, ms []float64, from, to float6
 
 func (v *run) drawOverTime(p *pen, c draw.Canvas, sc *scene) {
 	all, ms, from, to := courses(sc.cells)
+	if sc.varies() {
+		to = max(to, sc.For().Seconds())
+	}
 	c = p.clues(c, "response time (ms, log scale)", p.timeClues(from < 0))
 	panel := func(models ...int) *plot.Plot {
 		pl := p.axes()
@@ -93,6 +101,8 @@ func (v *run) drawOverTime(p *pen, c draw.Canvas, sc *scene) {
 				shown = append(shown, all[i])
 			}
 			p.warmup(c, pl, shown)
+			x, _ := pl.Transforms(&c)
+			p.boundaries(c, sc, x)
 		}))
 		p.rules(pl)
 		pl.Add(plotted(func(c draw.Canvas, pl *plot.Plot) {
@@ -106,6 +116,7 @@ func (v *run) drawOverTime(p *pen, c draw.Canvas, sc *scene) {
 		return pl
 	}
 	if len(v.models) > overlaid {
+		c = sc.strip().above(p, c, from, to)
 		v.timePanels(p, c, sc, all, panel)
 		return
 	}
@@ -121,8 +132,10 @@ func (v *run) drawOverTime(p *pen, c draw.Canvas, sc *scene) {
 	}
 	pl.X.Label.Text = timeTitle
 	l := p.legend(v.models, notes, labelRoom(c.Size().X))
-	area := crop(c, 0, l.width, 0, 0)
+	offered := sc.strip()
+	area, strip := offered.over(p, crop(c, max(0, offered.scale(p)-p.scaleWidth(pl)), l.width, 0, 0))
 	pl.Draw(area)
+	strip(pl)
 	data := pl.DataCanvas(area)
 	if len(ms) == 0 {
 		p.empty(data, "no valid trial: nothing to draw")

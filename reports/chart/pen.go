@@ -25,7 +25,18 @@ const (
 )
 
 // A pen draws in one theme, in the sans-serif face that gonum bundles.
-type pen struct{ *theme }
+type pen struct {
+	*theme
+	marks []int // the places in the run of the models that are drawn; nil = each its own
+}
+
+// place is that of the model drawn i-th.
+func (p *pen) place(i int) int {
+	if p.marks == nil {
+		return i
+	}
+	return p.marks[i]
+}
 
 // A face is the type in one size, weight and colour.
 type face struct {

@@ -21,10 +21,17 @@ func (v *run) percentiles(sc *scene) *figure {
 		caption: paragraphs(
 			v.setup(sc),
 			"Response time counts from when a request was due to its last byte. Line: all valid trials together, as far as the sample supports; dots lead on to the name.",
+			firstByteNote(sc),
 			v.colophon(),
 		),
 		alt: "Response time by percentile, " + sc.heading() + ". " +
-			v.each(sc, func(c *reports.Cell) string { return quantileWords(c.Response) }) + " " + v.setup(sc),
+			v.each(sc, func(c *reports.Cell) string {
+				words := quantileWords(c.Response)
+				if first := quantileWords(c.FirstByte); words != "" && first != "" && sc.streams() {
+					words += ", first byte " + first
+				}
+				return words
+			}) + " " + v.setup(sc),
 		body: func(p *pen, width vg.Length) vg.Length {
 			l := p.legend(v.models, v.percentileNotes(sc), labelRoom(width))
 			return max(230, l.height()+80)
@@ -71,8 +78,22 @@ func (v *run) drawPercentiles(p *pen, c draw.Canvas, sc *scene) {
 			ms = append(ms, pt[1])
 		}
 	}
+	first := firstBytes(sc)
+	for _, xy := range first {
+		for _, pt := range xy {
+			right = max(right, pt[0])
+			ms = append(ms, pt[1])
+		}
+	}
 
-	c = p.yTitle(c, "response time (ms, log scale)")
+	if first == nil {
+		c = p.yTitle(c, "response time (ms, log scale)")
+	} else {
+		c = p.clues(c, "time (ms, log scale)", []clue{
+			p.lineClue("response: due to last byte", p.line(p.ink, 2.4)),
+			p.lineClue("first byte: sent to first byte", p.firstByteLine(p.ink)),
+		})
+	}
 	pl := p.axes()
 	pl.X.Min, pl.X.Max = 0, right*1.01
 	l := p.legend(v.models, v.percentileNotes(sc), labelRoom(c.Size().X))
@@ -91,6 +112,9 @@ func (v *run) drawPercentiles(p *pen, c draw.Canvas, sc *scene) {
 	}
 	p.rules(pl)
 	pl.Add(plotted(func(c draw.Canvas, pl *plot.Plot) {
+		for i := len(first) - 1; i >= 0; i-- {
+			p.firstByte(c, pl, i, first[i])
+		}
 		for i := len(curves) - 1; i >= 0; i-- { // the first model on top
 			p.curve(c, pl, i, curves[i])
 		}

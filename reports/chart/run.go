@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gatewaylab/reports"
@@ -14,8 +15,13 @@ import (
 type run struct {
 	*reports.Report
 	models []string // labels, in the order given, which fixes each model's mark
+	marks  []int    // places in that order; nil = each its own
 	scenes []*scene
 }
+
+// elsewhere stands in a scene for a model that the scenario isn't put to,
+// because it brings models of its own. It is never changed.
+var elsewhere = &reports.Cell{}
 
 type scene struct {
 	*scenarios.Scenario
@@ -63,7 +69,31 @@ func newRun(r *reports.Report) *run {
 			byName[c.Scenario].cells[at[c.Model]] = c
 		}
 	}
+	for _, sc := range v.scenes {
+		for i, c := range sc.cells {
+			if c == nil && len(sc.Models) > 0 && len(r.Cells) > 0 {
+				sc.cells[i] = elsewhere
+			}
+		}
+	}
 	return v
+}
+
+// within is the run as one scenario sees it: without the models that it isn't
+// put to.
+func (v *run) within(sc *scene) (*run, *scene) {
+	if !slices.Contains(sc.cells, elsewhere) {
+		return v, sc
+	}
+	w, s := *v, *sc
+	w.models, s.cells = nil, nil
+	for i, c := range sc.cells {
+		if c != elsewhere {
+			w.models, w.marks, s.cells = append(w.models, v.models[i]), append(w.marks, i), append(s.cells, c)
+		}
+	}
+	w.scenes = []*scene{&s}
+	return &w, &s
 }
 
 // figures lists the plots in reading order.
@@ -76,7 +106,18 @@ func (v *run) figures() []*figure {
 		all = append(all, v.goodputOverview())
 	}
 	for _, sc := range v.scenes {
-		all = append(all, v.goodputOf(sc), v.percentiles(sc), v.overTime(sc))
+		w, sc := v.within(sc)
+		own := []*figure{w.goodputOf(sc), w.percentiles(sc), w.overTime(sc)}
+		if len(sc.Stages) > 1 {
+			own = append(own, w.stages(sc))
+		}
+		if sc.hasFaults() {
+			own = append(own, w.faults(sc))
+		}
+		for _, f := range own {
+			f.marks = w.marks
+		}
+		all = append(all, own...)
 	}
 	return append(all, v.cost(), v.offered())
 }
@@ -106,8 +147,12 @@ func fileName(name string, taken map[string]bool) string {
 // why says why a cell has nothing to draw; "" if it has.
 func why(c *reports.Cell, there func(*reports.Cell) bool) string {
 	switch {
+	case c == elsewhere:
+		return "–"
 	case c == nil:
 		return "not measured"
+	case c.NotSpoken != "":
+		return "protocol not spoken"
 	case c.Trials == 0:
 		return "no trial finished"
 	case c.Valid == 0:

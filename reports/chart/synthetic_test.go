@@ -223,6 +223,7 @@ func cases() map[string]*reports.Report {
 	return map[string]*reports.Report{
 		"three": threeByThree(), "twelve": twelve(), "broken": broken(), "nothing": nothing(),
 		"one": one, "five": five, "aa": aa, "void": {},
+		"staged": staged(sixModels...), "staged three": staged(sixModels[:3]...), "many staged": manyStaged(), "harmful": harmful(), "staged nothing": stagedNothing(),
 		"many": report([]string{"wait"}, func() (m []string) {
 			for i := range 30 {
 				m = append(m, fmt.Sprintf("prefork:workers=%d", i+1))

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -88,44 +89,12 @@ func (sc *scene) heading() string {
 	return sc.Name + ": " + sc.Title
 }
 
-// setup says what was asked, how, how often, and how much came of it.
-func (v *run) setup(sc *scene) string {
-	var parts []string
-	if len(sc.Requests) > 0 {
-		parts = append(parts, strings.TrimSpace(sc.Requests[0].Method+" "+sc.Requests[0].Path))
-	}
-	if s := traffic(sc.Scenario); s != "" {
-		parts = append(parts, s)
-	}
-	parts = append(parts, v.trials(sc.Scenario), v.samples(sc))
-	s := strings.Join(parts, " · ") + "."
-	return strings.Join(paragraphs(s, v.short(sc), v.failures(sc)), " ")
-}
-
-// setups is the same for each scenario of a plot of several.
-func (v *run) setups() (all []string) {
-	for _, sc := range v.scenes {
-		all = append(all, sc.Name+": "+v.setup(sc))
-	}
-	return all
-}
-
-func traffic(s *scenarios.Scenario) string {
-	st, ok := s.Steady()
-	switch {
-	case !ok:
-		return ""
-	case st.Open():
-		return "open loop, " + setting(st.From) + " requests/s due"
-	case st.UsersFrom == 1:
-		return "closed loop, 1 client"
-	}
-	return fmt.Sprintf("closed loop, %s clients", count(st.UsersFrom))
-}
+// planned is how many trials each cell of a scenario was to have.
+func (v *run) planned(s *scenarios.Scenario) int { return cmp.Or(s.Trials, v.Trials) }
 
 func (v *run) trials(s *scenarios.Scenario) string {
-	t := fmt.Sprintf("%d trials", v.Trials)
-	if v.Trials == 1 {
+	t := fmt.Sprintf("%d trials", v.planned(s))
+	if v.planned(s) == 1 {
 		t = "1 trial"
 	}
 	if s.For() > 0 {
@@ -165,8 +134,8 @@ func (v *run) samples(sc *scene) string {
 func (v *run) short(sc *scene) string {
 	var short []string
 	for i, c := range sc.cells {
-		if c != nil && c.Valid < v.Trials {
-			short = append(short, fmt.Sprintf("%s %d of %d", v.models[i], c.Valid, v.Trials))
+		if n := v.planned(sc.Scenario); c != nil && c != elsewhere && c.NotSpoken == "" && c.Valid < n {
+			short = append(short, fmt.Sprintf("%s %d of %d", v.models[i], c.Valid, n))
 		}
 	}
 	if len(short) == 0 {
@@ -197,6 +166,16 @@ func (v *run) failures(sc *scene) string {
 		return ""
 	}
 	return "Not in n: " + strings.Join(parts, "; ") + "."
+}
+
+// dashes explains the places of models in scenarios that aren't put to them.
+func (v *run) dashes() string {
+	for _, sc := range v.scenes {
+		if slices.Contains(sc.cells, elsewhere) {
+			return "–: the scenario brings models of its own, and this is none of them."
+		}
+	}
+	return ""
 }
 
 // level is the confidence of intervals in words: "95 %".

@@ -118,25 +118,41 @@ type curve struct {
 	dots    func(point) float64
 }
 
-// strip draws a cell's trials one after the other, a mark between them, and
-// shows the end of it: what moves is the present.
+// Marks between the columns of a strip.
+const (
+	newTrial = '┊'
+	newStage = '│'
+)
+
+// strip draws a cell's trials one after the other, a mark between them and one
+// where a stage of the load gives way to the next, and shows the end of it:
+// what moves is the present.
 func strip(s *screen, a area, c *cell, k ink, v curve) {
 	if a.w <= 0 || a.h <= 0 {
 		return
 	}
 	x := a.w
+	mark := func(r rune) {
+		x--
+		for y := range a.h {
+			s.set(a.x+x, a.y+y, faint, r)
+		}
+	}
 	for t := len(c.trials) - 1; t >= 0 && x > 0; t-- {
 		pts := c.trials[t].points
 		if len(pts) == 0 {
 			continue
 		}
 		if x < a.w {
-			x--
-			for y := range a.h {
-				s.set(a.x+x, a.y+y, faint, '┊')
-			}
+			mark(newTrial)
 		}
 		for i := len(pts) - 1; i >= 0 && x > 0; i-- {
+			if i+1 < len(pts) && pts[i].stage != pts[i+1].stage {
+				mark(newStage)
+				if x == 0 {
+					return
+				}
+			}
 			x--
 			own := k
 			if pts[i].warm {

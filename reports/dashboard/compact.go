@@ -11,11 +11,16 @@ func compactView(s *screen, a area, p *picture) {
 		y++
 	}
 	put(strong, title(p.now))
+	where := string(p.phase)
 	if p.now.Of > 0 {
-		put(plain, "trial "+whole(p.now.Trial)+" of "+whole(p.now.Of)+" · "+string(p.phase))
-	} else {
-		put(plain, string(p.phase))
+		where = "trial " + whole(p.now.Trial) + " of " + whole(p.now.Of) + " · "
+		if stage := p.stageWords(max(8, a.w-s.width(where))); stage != "" {
+			where += stage
+		} else {
+			where += string(p.phase)
+		}
 	}
+	put(plain, where)
 	r := p.recent()
 	lead := 18
 	for _, c := range []struct {

@@ -15,6 +15,7 @@ type trialFigures struct {
 	responses int64   // behind the quantiles
 	p50, p99  float64 // response time, ms; NaN where the sample can't say
 	failed    uint64
+	restarts  uint64 // of the server or its workers, in the window
 	invalid   []string
 	left      time.Duration
 }
@@ -26,7 +27,7 @@ func finish(d scenarios.TrialDone) trialFigures {
 	if t == nil {
 		return f
 	}
-	f.Ref, f.failed, f.invalid = t.Ref, t.Failed, t.Invalid
+	f.Ref, f.failed, f.restarts, f.invalid = t.Ref, t.Failed, t.Server.Restarts, t.Invalid
 	if t.Window > 0 {
 		f.goodput = t.Goodput()
 	}
@@ -51,7 +52,7 @@ func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisec
 // A summary is what all finished trials of a cell say together.
 type summary struct {
 	valid, invalid    int
-	failed            uint64
+	failed, restarts  uint64
 	goodput, p50, p99 float64 // medians over valid trials; NaN = none can say
 }
 
@@ -67,6 +68,7 @@ func (c *cell) summary() summary {
 		default:
 			s.valid++
 			s.failed += t.done.failed
+			s.restarts += t.done.restarts
 			responses += t.done.responses
 			goodput = append(goodput, t.done.goodput)
 			p50 = append(p50, t.done.p50)

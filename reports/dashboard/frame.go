@@ -155,8 +155,11 @@ func title(r scenarios.Ref) string {
 // nowLine writes the title and, at the right, how far the trial is.
 func nowLine(s *screen, a area, p *picture) {
 	where := string(p.phase)
+	if stage := p.stageWords(a.w / 3); stage != "" {
+		where = stage
+	}
 	if p.now.Of > 0 {
-		where = "trial " + whole(p.now.Trial) + " of " + whole(p.now.Of) + " · " + string(p.phase)
+		where = "trial " + whole(p.now.Trial) + " of " + whole(p.now.Of) + " · " + where
 	}
 	s.right(a.x+a.w, a.y, a.w, plain, where)
 	n := a.w

@@ -22,7 +22,7 @@ func (m model) logLines(p *picture) []line {
 			if i == 0 && !n.at.IsZero() {
 				l = append(l, span{0, indent - 1, faint, false, n.at.Format("15:04:05")})
 			} else if i == 0 {
-				l = append(l, span{0, indent - 1, alert, false, "×"})
+				l = append(l, span{0, indent - 1, alert, false, n.mark})
 			}
 			lines = append(lines, l)
 		}
@@ -56,9 +56,9 @@ func (m model) helpText(s *screen, a area) {
 	lines = append(lines, nil)
 	add(plain, "▂▅█", "goodput: successful responses a second; one scale for all models of a scenario, from 0")
 	add(plain, "█ •", "response time, due to last byte: columns are the median, dots the 99th percentile where it stands clear of it; logarithmic scale")
-	add(faint, "┊", "a new trial begins; grey columns are warm-up, which doesn't count")
+	add(faint, "┊ │", "a new trial, a new stage of its load begins; grey columns are warm-up, which doesn't count")
 	add(plain, "▅ ▅ ·", "so far: one place for each trial, goodput above, median response time below; n valid trials are behind a figure")
-	add(alert, "×", "an invalid trial, left out of every figure; the log says why")
+	add(alert, "× ↻", "an invalid trial, left out of every figure, the log says why; servers or workers started again")
 	add(plain, "■ □ ·", "a slot: busy, idle, free; ▣ holds one request for over a second; pale □ idle for as long")
 	drawLines(s, a, lines, 0)
 }

@@ -115,6 +115,12 @@ func TestFrames(t *testing.T) {
 		{"log-80x24", 80, 24, rehearsal.Three(), []tea.KeyMsg{keyTab, keyTab, keyTab}},
 		{"help-80x24", 80, 24, rehearsal.Three(), []tea.KeyMsg{keyHelp}},
 		{"frozen-80x24", 80, 24, rehearsal.Three(), []tea.KeyMsg{keySpace}},
+		{"staged-overview-80x24", 80, 24, rehearsal.Staged(), nil},
+		{"staged-overview-120x40", 120, 40, rehearsal.Staged(), nil},
+		{"staged-overview-40x12", 40, 12, rehearsal.Staged(), nil},
+		{"staged-trial-80x24", 80, 24, rehearsal.Staged(), []tea.KeyMsg{keyTab}},
+		{"staged-results-80x24", 80, 24, rehearsal.Staged(), []tea.KeyMsg{keyTab, keyTab}},
+		{"staged-log-80x24", 80, 24, rehearsal.Staged(), []tea.KeyMsg{keyTab, keyTab, keyTab}},
 		{"stopping-80x24", 80, 24, rehearsal.Three(), []tea.KeyMsg{keyQ}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -258,8 +258,15 @@ func page[T any](list []T, n int, wanted func(T) bool) ([]T, int) {
 // the medians so far.
 func matrixCell(s *screen, a area, p *picture, sc *scene, i int, b block) {
 	c := sc.look(i)
+	if c.mute != "" {
+		s.text(a.x, a.y+b.goodput-1, a.w, faint, notSpoken)
+		if b.response > 0 {
+			s.text(a.x, a.y+b.goodput, a.w, faint, c.mute)
+		}
+		return
+	}
 	sum := c.summary()
-	trials := max(p.plan.Trials, p.now.Of)
+	trials := sc.planned(p)
 	w := a.w - numberWidth - 1
 	places(s, area{a.x, a.y, w, b.goodput}, c, trials, sc.window.Seconds(), of(i), goodputCurve(sc),
 		func(f *trialFigures) float64 { return f.goodput })

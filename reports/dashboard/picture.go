@@ -1,11 +1,13 @@
 package dashboard
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
 
 	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/load"
 )
 
 // A picture is all that is known of the run at one moment. It changes only in
@@ -30,6 +32,8 @@ type scene struct {
 	name   string
 	cells  []*cell       // by model
 	window time.Duration // the window of one trial; 0 = unknown
+	stages []load.Stage  // of the load; none if unknown
+	trials int           // planned of each cell, where the scenario says so itself; 0 = the plan's
 	// The largest goodput and the range of response times seen so far, so
 	// that one scale serves all models. It only grows.
 	peak      float64
@@ -37,7 +41,10 @@ type scene struct {
 }
 
 // A cell is one model under one scenario.
-type cell struct{ trials []*track }
+type cell struct {
+	trials []*track
+	mute   string // how the model answered, if it doesn't speak the scenario's protocol
+}
 
 // A track is one trial of a cell.
 type track struct {
@@ -49,6 +56,7 @@ type track struct {
 type point struct {
 	at       time.Duration // from the start of the window
 	warm     bool          // warm-up: shown, never counted
+	stage    int           // of the load, from 0
 	goodput  float64
 	p50, p99 float64 // ms; NaN if nothing ended in the slice
 	inFlight float64
@@ -58,6 +66,7 @@ type point struct {
 
 type note struct {
 	at   time.Time // zero if the run didn't say
+	mark string    // what stands in place of the time then
 	text string
 }
 
@@ -73,7 +82,8 @@ func (p *picture) apply(e any) {
 	case scenarios.PlanStarted:
 		*p = picture{plan: e, models: slices.Clone(e.Models), left: e.Measuring}
 		for _, s := range e.Scenarios {
-			p.scene(s.Name).window = s.For()
+			sc := p.scene(s.Name)
+			sc.window, sc.stages, sc.trials = s.For(), s.Stages, s.Trials
 		}
 	case scenarios.TrialPhase:
 		p.enter(e.Ref, e.Phase, e.Left)
@@ -83,8 +93,11 @@ func (p *picture) apply(e any) {
 		p.record(&e)
 	case trialFigures:
 		p.finish(e)
+	case scenarios.NotSpoken:
+		p.cell(scenarios.Ref{Scenario: e.Scenario, Model: e.Model}).mute = cmp.Or(e.How, "no answer")
+		p.note(note{mark: "–", text: e.Scenario + " × " + e.Model + ": the protocol is not spoken, the answer was " + cmp.Or(e.How, "none")})
 	case scenarios.Note:
-		p.note(note{e.At, e.Text})
+		p.note(note{at: e.At, text: e.Text})
 	case scenarios.PlanDone:
 		if !e.Interrupted {
 			p.left, p.progress = 0, 1
@@ -95,6 +108,9 @@ func (p *picture) apply(e any) {
 func (p *picture) enter(r scenarios.Ref, phase scenarios.Phase, left time.Duration) {
 	if r != p.now {
 		p.now, p.sample = r, nil
+	}
+	if r.Scenario != "" && r.Of > 0 {
+		p.scene(r.Scenario).trials = r.Of
 	}
 	p.phase = phase
 	p.setLeft(left, r.Order-1, r.Total)
@@ -137,6 +153,7 @@ func (p *picture) record(s *scenarios.Sample) {
 		sc.high = max(sc.high, pt.p99)
 	}
 	sc.peak = max(sc.peak, pt.goodput)
+	pt.stage = sc.stageAt(s.At - s.Length/2)
 	t := p.cell(s.Ref).track(s.Trial)
 	if len(t.points) == trackLimit {
 		t.points = slices.Delete(t.points, 0, trackLimit/2)
@@ -148,7 +165,7 @@ func (p *picture) finish(f trialFigures) {
 	if len(f.invalid) > 0 {
 		p.invalid++
 		for _, why := range f.invalid {
-			p.note(note{text: f.Scenario + " × " + f.Model + ", trial " + whole(f.Trial) + " is invalid: " + why})
+			p.note(note{mark: "×", text: f.Scenario + " × " + f.Model + ", trial " + whole(f.Trial) + " is invalid: " + why})
 		}
 	}
 	p.cell(f.Ref).track(f.Trial).done = &f
@@ -222,7 +239,7 @@ func (p *picture) clone() *picture {
 		t := *s
 		t.cells = make([]*cell, len(s.cells))
 		for j, c := range s.cells {
-			d := &cell{trials: make([]*track, len(c.trials))}
+			d := &cell{trials: make([]*track, len(c.trials)), mute: c.mute}
 			for k, tr := range c.trials {
 				d.trials[k] = &track{slices.Clone(tr.points), tr.done}
 			}

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -32,6 +33,8 @@ func Plain(events <-chan scenarios.Event, w io.Writer) {
 		case scenarios.TrialDone:
 			l.said = e.Left
 			l.trial(finish(e))
+		case scenarios.NotSpoken:
+			l.printf("%s × %s: the protocol is not spoken, the answer was %s", e.Scenario, e.Model, strings.Join(strings.Fields(cmp.Or(e.How, "none")), " "))
 		case scenarios.Note:
 			l.printf("note: %s", strings.Join(strings.Fields(e.Text), " "))
 		case scenarios.PlanDone:
@@ -69,6 +72,9 @@ func (l *lines) trial(f trialFigures) {
 	}
 	if f.failed > 0 {
 		text += ", " + count(int(f.failed), "error")
+	}
+	if f.restarts > 0 {
+		text += ", " + count(int(f.restarts), "restart")
 	}
 	if len(f.invalid) > 0 {
 		l.invalid++

@@ -40,6 +40,13 @@ func (m model) resultLines(p *picture) []line {
 		labels := shorten(p.models, label)
 		for j := range p.models {
 			sum := sc.look(j).summary()
+			if sc.look(j).mute != "" {
+				lines = append(lines, line{
+					{2, label, plain, false, labels[j]},
+					{label + 4, w - label - 4, faint, false, notSpoken + ": " + sc.look(j).mute},
+				})
+				continue
+			}
 			l := line{
 				{2, label, plain, false, labels[j]},
 				{right - good, 10, strong, true, rate(sum.goodput)},
@@ -52,7 +59,7 @@ func (m model) resultLines(p *picture) []line {
 			if barWidth > 0 && sum.goodput > 0 {
 				l = append(l, span{barAt, barWidth, of(j), false, hbar(sum.goodput/top, barWidth)})
 			}
-			lines = append(lines, append(l, trialsSpan(p, sum, right+2, tail-2)...))
+			lines = append(lines, append(l, trialsSpan(sum, sc.planned(p), right+2, tail-2)...))
 		}
 	}
 	return lines
@@ -67,8 +74,8 @@ func longestLabel(p *picture) int {
 }
 
 // trialsSpan says how many trials stand behind a figure, and what is wrong.
-func trialsSpan(p *picture, sum summary, x, w int) line {
-	n := whole(sum.valid) + " of " + whole(max(p.plan.Trials, p.now.Of))
+func trialsSpan(sum summary, planned, x, w int) line {
+	n := whole(sum.valid) + " of " + whole(planned)
 	l := line{{x, w, plain, false, n}}
 	var bad []string
 	if sum.invalid > 0 {
@@ -76,6 +83,9 @@ func trialsSpan(p *picture, sum summary, x, w int) line {
 	}
 	if sum.failed > 0 {
 		bad = append(bad, whole(sum.failed)+" err")
+	}
+	if sum.restarts > 0 {
+		bad = append(bad, "↻"+whole(sum.restarts))
 	}
 	if len(bad) > 0 {
 		l = append(l, span{x + len(n) + 1, w - len(n) - 1, alert, false, strings.Join(bad, " ")})
@@ -107,6 +117,10 @@ func compactResults(p *picture, w int) []line {
 		labels := shorten(p.models, max(8, w-2-18-2))
 		for j := range p.models {
 			sum := sc.look(j).summary()
+			if sc.look(j).mute != "" {
+				lines = append(lines, line{{1, max(8, w-22), plain, false, labels[j]}, {w, 18, faint, true, notSpoken}})
+				continue
+			}
 			k := plain
 			if sum.invalid > 0 {
 				k = alert

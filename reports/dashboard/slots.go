@@ -160,11 +160,11 @@ func history(sm *scenarios.Sample) string {
 		return ""
 	}
 	var parts []string
+	if n := sm.Status.Restarts; n > 0 { // first, for the line may be cut
+		parts = append(parts, count(int(n), "restart"))
+	}
 	if sm.Status.Served > 0 {
 		parts = append(parts, whole(sm.Status.Served)+" served")
-	}
-	if n := sm.Status.Restarts; n > 0 {
-		parts = append(parts, count(int(n), "restart"))
 	}
 	if n := sm.Status.Rejected; n > 0 {
 		parts = append(parts, whole(n)+" rejected")

@@ -31,7 +31,7 @@ func TestNoFrameIsLargerThanTheTerminal(t *testing.T) {
 	}
 	runs := map[string]batch{
 		"nothing": nil, "three": script(rehearsal.Three(), 30), "whole": script(rehearsal.Three(), 0),
-		"twelve": script(twelve(), 90), "odd": append(script(odd, 30), scenarios.Note{Text: strings.Repeat("很长\x1b[2J\t", 400)}),
+		"staged": script(rehearsal.Staged(), 40), "twelve": script(twelve(), 90), "odd": append(script(odd, 30), scenarios.Note{Text: strings.Repeat("很长\x1b[2J\t", 400)}),
 		"crowd": append(script(rehearsal.Three(), 9), crowd),
 	}
 	sizes := [][2]int{{1, 1}, {2, 2}, {7, 3}, {20, 5}, {40, 12}, {59, 40}, {60, 15}, {61, 16}, {79, 23}, {80, 24}, {100, 15}, {120, 40}, {200, 60}, {300, 15}, {60, 100}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,8 +16,9 @@ import (
 type Attack struct {
 	Stages []Stage // one after the other
 	// Requests are what hits send, each with a probability in proportion to
-	// its weight. Which one a hit sends depends on Seed and the hit's number
-	// alone, so that two servers get the same.
+	// its weight. Which one a hit sends depends on Seed and the hit's place
+	// alone, among those of all open stages or of its closed stage, so that
+	// two servers get the same.
 	Requests []Request
 	Timeout  time.Duration // of each hit, connecting included
 	Seed     uint64        // of Poisson arrivals, think times, the mix and drawn values
@@ -61,6 +63,17 @@ const (
 	WebSocket Protocol = "websocket" // RFC 6455 over HTTP/1.1; a hit is a message and its echo
 )
 
+// scheme is that of the protocol's URLs, and the port where they have none.
+func (p Protocol) scheme() (scheme, port string) {
+	switch p {
+	case H2:
+		return "https", "443"
+	case WebSocket:
+		return "ws", "80"
+	}
+	return "http", "80"
+}
+
 // Outcome is what the hits don't tell.
 type Outcome struct {
 	Began       time.Time
@@ -68,7 +81,7 @@ type Outcome struct {
 	Due         uint64        // hits due before Ended; those of closed stages are due when they are sent
 	Sent        uint64        // hits sent, each of which was reported
 	Connections uint64        // opened by hits
-	Retries     uint64        // hits sent once more because an idle connection had died
+	Retries     uint64        // hits sent once more because an idle connection had died, or a new one took fewer streams than were sent
 
 	due  *schedule // nil: no open stage
 	open uint64    // of Sent, those of open stages
@@ -163,13 +176,15 @@ func (a *Attack) Check() error {
 		if err := a.Beside[i].Check(); err != nil {
 			return err
 		}
-		files += a.Beside[i].Clients
+		files += a.Beside[i].atOnce(min(a.Timeout, a.Length()))
 	}
 	switch limit, known := fileLimit(); {
 	case a.Timeout <= 0:
 		return fmt.Errorf("timeout %v: it must be longer than 0s", a.Timeout)
 	case a.MaxInFlight < 0:
 		return fmt.Errorf("at most %d in flight: it must be 0 (default) or more", a.MaxInFlight)
+	case !slices.Contains([]Protocol{"", HTTP1, H2C, H2, WebSocket}, a.Protocol):
+		return fmt.Errorf("protocol %q is not known: expected http/1.1, h2c, h2 or websocket", a.Protocol)
 	case a.Streams < 0:
 		return fmt.Errorf("%d streams per connection: it must be 0 (as many as the server allows) or more", a.Streams)
 	case a.PerConnection < 0:
@@ -189,8 +204,9 @@ func (a *Attack) Check() error {
 //
 // If the last stage is closed, hits under way at its end are cut, and reported
 // as such; if it is open, nothing more is sent then, and answers are waited
-// for, each up to the timeout. Cancelling ctx cuts at once; that is no error,
-// and what was measured until then is reported.
+// for, each up to the timeout. Either way it lasts for as long as its stages,
+// even if nothing is due at their end. Cancelling ctx cuts at once; that is no
+// error, and what was measured until then is reported.
 //
 // live may be nil.
 func (a *Attack) Run(ctx context.Context, live *Gauge, each func(*Hit)) (Outcome, error) {
@@ -216,6 +232,7 @@ func (a *Attack) Run(ctx context.Context, live *Gauge, each func(*Hit)) (Outcome
 	if a.has(false) {
 		traffic.Go(r.closedStages)
 	}
+	traffic.Go(func() { pause(r.stop, time.Until(r.began.Add(r.length))) })
 	for i := range a.Beside {
 		rest.Go(func() { r.crowd(i) })
 	}
@@ -236,23 +253,16 @@ func (a *Attack) Run(ctx context.Context, live *Gauge, each func(*Hit)) (Outcome
 	return o, nil
 }
 
-// closedStages runs the closed stages, each at its time. The users of one may
-// still wait for their last answers when the next begins.
-func (r *run) closedStages() {
-	var all sync.WaitGroup
-	var start time.Duration
-	for i := range r.attack.Stages {
-		s := &r.attack.Stages[i]
-		if from := start; !s.Open() {
-			all.Go(func() { r.users(i, from) })
-		}
-		start += s.For
-	}
-	all.Wait()
-}
-
 // newCaller makes what does the exchanges; its epoch is the attack's start.
 func (a *Attack) newCaller() (caller, time.Time) {
+	switch a.Protocol {
+	case H2C, H2:
+		c := newH2(a)
+		return c, c.epoch
+	case WebSocket:
+		c := newWebSockets(a)
+		return c, c.epoch
+	}
 	t := NewTransport(a.Timeout)
 	t.perConnection = a.PerConnection
 	return t, t.epoch

@@ -286,7 +286,7 @@ func TestNothingIsShared(t *testing.T) {
 	one, two := newHello(t), newHello(t)
 	var both sync.WaitGroup
 	for _, srv := range []*hello{one, two} {
-		a := Attack{Stages: looping(3, 50*time.Millisecond), Requests: []Request{{URL: srv.URL}}, Timeout: patient}
+		a := Attack{Stages: looping(3, 300*time.Millisecond), Requests: []Request{{URL: srv.URL}}, Timeout: patient}
 		both.Go(func() {
 			for run := int64(1); run <= 2; run++ { // the second run connects anew
 				o, err := a.Run(t.Context(), nil, func(h *Hit) {

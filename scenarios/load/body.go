@@ -173,13 +173,17 @@ func (b *body) discard() (n int64, err error) {
 	}
 }
 
-// timed is discard that appends to gaps the pauses between the reads in which
-// the body came. Pieces that arrive together count as one.
+// timed is discard that appends to gaps the pauses between the pieces in which
+// the body came, each from the last byte of one to the first of the next. A
+// piece is a chunk, which is what a server that flushes sends; of a body that
+// isn't chunked it is what one read gives. Pieces that arrive together count
+// as one.
 func (b *body) timed(gaps []time.Duration) (n int64, _ []time.Duration, err error) {
 	last := b.at
 	for {
+		begins := b.framing != chunked || b.left == 0
 		p, err := b.next()
-		if n > 0 && len(p) > 0 && b.at != last {
+		if n > 0 && len(p) > 0 && begins && b.at != last {
 			gaps = append(gaps, b.at-last)
 		}
 		if n += int64(len(p)); len(p) > 0 {

@@ -72,41 +72,52 @@ func (c *conn) converse(ctx context.Context, m *message, by time.Time) error {
 // endBy makes the exchange fail when it has not ended by then, or up to an
 // eighth of the timeout later: moving a deadline costs as much as a tenth of a
 // small exchange, so it is moved in steps.
-func (c *conn) endBy(by time.Time) error {
+func (c *conn) endBy(by time.Time) error { return endBy(c.nc, &c.until, by) }
+
+// endBy is that for any connection, with the deadline that is set.
+func endBy(nc net.Conn, until *time.Time, by time.Time) error {
 	switch {
-	case by.IsZero() && c.until.IsZero():
+	case by.IsZero() && until.IsZero():
 		return nil
-	case !by.IsZero() && !by.After(c.until) && !c.until.IsZero():
+	case !by.IsZero() && !by.After(*until) && !until.IsZero():
 		return nil
 	case !by.IsZero():
 		by = by.Add(time.Until(by) / 8)
 	}
-	c.until = by
-	return c.nc.SetDeadline(by)
+	*until = by
+	return nc.SetDeadline(by)
 }
 
 // receive reads heads until a final one. 101 is final: it ends HTTP here.
 func (c *conn) receive(toHEAD bool) error {
 	const most = 32 // interim responses
 	for range most {
-		block, first, err := c.in.block("HTTP/")
-		if c.in.buffered() > 0 || len(block) > 0 {
-			c.silent = false
-		}
-		if err != nil {
+		if final, err := c.receiveHead(toHEAD); final || err != nil {
 			return err
-		}
-		if c.head, err = parseHead(block); err != nil {
-			return err
-		}
-		if c.head.code >= 200 || c.head.code == 101 {
-			c.first = first
-			c.head.close = c.head.close || c.head.code == 101
-			c.body.frame(&c.in, &c.head, toHEAD)
-			return nil
 		}
 	}
 	return malformed("more than %d interim responses", most)
+}
+
+// receiveHead reads one head and says whether it is the final one.
+func (c *conn) receiveHead(toHEAD bool) (final bool, err error) {
+	block, first, err := c.in.block("HTTP/")
+	if c.in.buffered() > 0 || len(block) > 0 {
+		c.silent = false
+	}
+	if err != nil {
+		return false, err
+	}
+	if c.head, err = parseHead(block); err != nil {
+		return false, err
+	}
+	if c.head.code < 200 && c.head.code != 101 {
+		return false, nil
+	}
+	c.first = first
+	c.head.close = c.head.close || c.head.code == 101
+	c.body.frame(&c.in, &c.head, toHEAD)
+	return true, nil
 }
 
 // send writes the request, or starts to.

@@ -10,7 +10,7 @@ import (
 // saw. In an open loop vegeta's result with the same sequence number joins
 // them.
 type flight struct {
-	seq       uint64
+	seq       uint64 // vegeta's; of a closed stage, that stage and the hit's place in it
 	number    uint64 // in the order of sending, over all stages
 	stage     int
 	request   int
@@ -26,6 +26,7 @@ type flight struct {
 	reused    bool
 	cut       bool
 	err       error
+	socket    *webSocket // that of a closed loop's user, who keeps it
 
 	answer http.Response // what vegeta is given
 }
@@ -72,7 +73,7 @@ func (fs *flights) get(seq uint64) *flight {
 }
 
 // reset makes a flight new, keeping what memory it has.
-func (f *flight) reset() { *f = flight{gaps: f.gaps[:0]} }
+func (f *flight) reset() { *f = flight{gaps: f.gaps[:0], socket: f.socket} }
 
 // land takes a flight out of the table. The caller may use it until it calls
 // land again: it is then reused.

@@ -16,7 +16,7 @@ type Hit struct {
 	Sent      time.Duration // when it was sent
 	FirstByte time.Duration // sent → first byte of the final response's head; 0 if none came
 	Latency   time.Duration // sent → last byte, or the error: the service time
-	Code      int           // HTTP status; 0 if none came
+	Code      int           // HTTP status; 0 if none came; 200 for a WebSocket's echo
 	Bytes     int64         // body bytes received
 	Kind      string        // "" for success, else what went wrong, in a few words: "timeout", "connection refused", "status 503" …
 	Err       string        // the whole error text

@@ -17,7 +17,8 @@ type Request struct {
 	Name   string  // what results call it
 	Weight float64 // how often it is sent, beside the others; 0 is 1
 	Method string  // GET if empty
-	// URL is http://host:port/path?query. In the path and the query, a part
+	// URL is http://host:port/path?query; with https for H2 and ws for
+	// WebSocket. In the path and the query, a part
 	// in braces is drawn anew for each hit, as a whole number:
 	//
 	//	{exponential 50}   from an exponential distribution with the mean 50
@@ -38,6 +39,14 @@ type Request struct {
 // chunkSent is the size of the chunks of a chunked request body.
 const chunkSent = 16 << 10
 
+// size is how long the request's body is.
+func (r *Request) size() int64 {
+	if len(r.Body) > 0 {
+		return int64(len(r.Body))
+	}
+	return r.Size
+}
+
 // body is the request's body.
 func (r *Request) body() []byte {
 	if len(r.Body) > 0 || r.Size == 0 {
@@ -49,12 +58,13 @@ func (r *Request) body() []byte {
 
 // A prepared request is encoded as far as can be.
 type prepared struct {
-	request *Request
-	fixed   *message // nil if something is drawn
-	parts   []string // of the URL, with a draw between each two
-	draws   []draw
-	chunks  []byte // the body, if it is chunked
-	body    []byte
+	request  *Request
+	protocol Protocol
+	fixed    *message // nil if something is drawn
+	parts    []string // of the URL, with a draw between each two
+	draws    []draw
+	chunks   []byte // the body, if it is chunked
+	body     []byte
 }
 
 // prepare encodes the attack's requests and sums their weights up.
@@ -65,7 +75,7 @@ func (a *Attack) prepare() (all []*prepared, upTo []float64, err error) {
 	sum := 0.0
 	for i := range a.Requests {
 		r := &a.Requests[i]
-		p, err := r.prepare()
+		p, err := r.prepareFor(a.Protocol)
 		if err != nil {
 			if len(a.Requests) > 1 {
 				return nil, nil, fmt.Errorf("request %d: %w", i+1, err)
@@ -91,8 +101,13 @@ func (r *Request) weight() float64 {
 	return r.Weight
 }
 
-func (r *Request) prepare() (*prepared, error) {
-	p := &prepared{request: r, body: r.body()}
+func (r *Request) prepare() (*prepared, error) { return r.prepareFor(HTTP1) }
+
+func (r *Request) prepareFor(protocol Protocol) (*prepared, error) {
+	if r.Size < 0 {
+		return nil, fmt.Errorf("body of %d bytes: it must be 0 or more", r.Size)
+	}
+	p := &prepared{request: r, protocol: protocol, body: r.body()}
 	if r.Chunked {
 		p.chunks = chunk(p.body)
 	}
@@ -158,25 +173,33 @@ func (p *prepared) encode(url string) (*message, error) {
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(nil)), length
 	}
 	m := &message{
-		of: p, url: req.URL,
+		of: p, req: req, url: req.URL,
 		toHEAD: req.Method == http.MethodHead, replay: idempotent(req.Method), gaps: p.request.Stream,
 	}
-	if err := m.setAddr(req.URL); err != nil {
+	if err := m.setAddr(req.URL, p.protocol); err != nil {
 		return nil, err
-	}
-	body := p.body
-	if p.request.Chunked {
-		body = p.chunks
 	}
 	for _, wire := range []*[]byte{&m.wire, &m.last} {
 		head, err := encodeHead(req, length)
 		if err != nil {
 			return nil, err
 		}
-		*wire = append(head, body...)
+		*wire = append(head, p.content()...)
 		req.Close = true
 	}
+	req.Close = false
+	if _, given := req.Header["User-Agent"]; !given {
+		req.Header.Set("User-Agent", userAgent)
+	}
 	return m, nil
+}
+
+// content is what follows the head.
+func (p *prepared) content() []byte {
+	if p.request.Chunked {
+		return p.chunks
+	}
+	return p.body
 }
 
 // chunk encodes a body in chunks (RFC 9112 section 7.1).
@@ -238,6 +261,8 @@ func parseDraw(text string) (d draw, err error) {
 	switch {
 	case len(words) == 2 && words[0] == "exponential" && numbers[0] > 0:
 		return draw{exponential: true, a: numbers[0]}, nil
+	case len(words) == 3 && words[0] == "uniform" && (numbers[0] != math.Trunc(numbers[0]) || numbers[1] != math.Trunc(numbers[1])):
+		return d, fmt.Errorf("expected whole numbers, found {%s}", text)
 	case len(words) == 3 && words[0] == "uniform" && numbers[0] <= numbers[1]:
 		return draw{a: numbers[0], b: numbers[1]}, nil
 	}
@@ -280,27 +305,30 @@ func (p *prepared) url(rng *rand.Rand) string {
 
 // call implements caller.
 func (t *Transport) call(m *message, f *flight, now time.Duration) {
-	c, err := t.exchange(background, m, t.deadline(now))
-	if err == nil {
-		f.code, f.firstByte, f.reused = c.head.code, c.first, c.reused
-		if kindOfCode(f.code) != "" {
-			f.status = c.head.reason()
-		}
-		if m.gaps {
-			f.bytes, f.gaps, err = c.body.timed(f.gaps)
-		} else {
-			f.bytes, err = c.body.discard()
-		}
-		f.done = c.in.at
-		if err == nil {
+	var c *conn
+	if c, f.err = t.exchange(background, m, t.deadline(now)); f.err == nil {
+		if c.take(m, f); f.err == nil {
 			t.finish(c)
 		} else {
 			t.drop(c)
 		}
 	}
-	if err != nil {
+	if f.err != nil {
 		f.done = time.Since(t.epoch)
 		f.cut = t.ctx.Err() != nil
 	}
-	f.err = err
+}
+
+// take reads the answer whose head has come, and notes it in f.
+func (c *conn) take(m *message, f *flight) {
+	f.code, f.firstByte, f.reused = c.head.code, c.first, c.reused
+	if kindOfCode(f.code) != "" {
+		f.status = c.head.reason()
+	}
+	if m.gaps {
+		f.bytes, f.gaps, f.err = c.body.timed(f.gaps)
+	} else {
+		f.bytes, f.err = c.body.discard()
+	}
+	f.done = c.in.at
 }

@@ -97,7 +97,7 @@ func (s *spool) encode(a *Attack, began time.Time) error {
 			Code:      uint16(r.Code),
 			Timestamp: began.Add(time.Duration(r.Sent)),
 			Latency:   time.Duration(r.Latency),
-			BytesOut:  uint64(len(req.Body)) + uint64(req.Size),
+			BytesOut:  uint64(req.size()),
 			BytesIn:   r.Bytes,
 			Error:     text,
 			Method:    method,

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
+const userAgent = "gatewaylab"
+
 // A message is a request made ready for the wire.
 type message struct {
 	addr   string        // host:port to connect to
@@ -21,8 +23,9 @@ type message struct {
 	length int64         // of stream; −1: unknown, sent in chunks
 	last   []byte        // wire, with the word that the connection ends with it; nil if encoded for a RoundTripper
 	toHEAD bool
-	gaps   bool      // the pauses in the answer are wanted
-	of     *prepared // what it was made of, for other protocols than HTTP/1.1; nil if encoded for a RoundTripper
+	gaps   bool          // the pauses in the answer are wanted
+	of     *prepared     // what it was made of, for other protocols than HTTP/1.1; nil if encoded for a RoundTripper
+	req    *http.Request // with everything but the body; nil as of is
 	url    *url.URL
 	replay bool // may be sent once more when it is unsure whether it arrived
 }
@@ -31,7 +34,7 @@ type message struct {
 // is short and its length known; otherwise it becomes the stream.
 func encode(req *http.Request) (*message, error) {
 	m := &message{toHEAD: req.Method == http.MethodHead}
-	if err := m.setAddr(req.URL); err != nil {
+	if err := m.setAddr(req.URL, HTTP1); err != nil {
 		return nil, err
 	}
 	length := bodyLength(req)
@@ -64,16 +67,16 @@ func idempotent(method string) bool {
 	return false
 }
 
-func (m *message) setAddr(u *url.URL) error {
+func (m *message) setAddr(u *url.URL, p Protocol) error {
 	if u == nil || u.Host == "" {
 		return errors.New("request has no host: give a URL like http://127.0.0.1:8080/")
 	}
-	if u.Scheme != "http" {
-		return fmt.Errorf("scheme %q of %q is not supported: only http is", u.Scheme, u.Redacted())
+	scheme, port := p.scheme()
+	if u.Scheme != scheme {
+		return fmt.Errorf("scheme %q of %q is not supported: only %s is", u.Scheme, u.Redacted(), scheme)
 	}
-	port := u.Port()
-	if port == "" {
-		port = "80"
+	if u.Port() != "" {
+		port = u.Port()
 	}
 	m.addr = net.JoinHostPort(u.Hostname(), port)
 	return nil
@@ -115,7 +118,7 @@ func encodeHead(req *http.Request, length int64) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(method + " " + req.URL.RequestURI() + " HTTP/1.1\r\nHost: " + host + "\r\n")
 	if _, given := req.Header["User-Agent"]; !given {
-		b.WriteString("User-Agent: gatewaylab\r\n")
+		b.WriteString("User-Agent: " + userAgent + "\r\n")
 	}
 	if req.Close {
 		b.WriteString("Connection: close\r\n")

@@ -64,7 +64,7 @@ type caller interface {
 func (a *Attack) newRun(live *Gauge, each func(*Hit)) (r *run, err error) {
 	r = &run{
 		attack: a, length: a.Length(), flights: newFlights(), live: live, each: each, ended: a.Length(),
-		schedule: &schedule{a.Stages, a.Seed}, ballast: make([]byte, ballast),
+		schedule: &schedule{stages: a.Stages, seed: a.Seed}, ballast: make([]byte, ballast),
 	}
 	if live == nil {
 		r.live = new(Gauge)
@@ -203,19 +203,20 @@ func sequence(req *http.Request) (uint64, error) {
 // hit does one exchange, notes what came of it, and returns when it began.
 func (r *run) hit(f *flight) (now time.Duration) {
 	now, f.number = r.live.add()
-	key := f.seq
-	if !f.promised {
-		key = f.number
-	}
-	f.request = r.pick(key)
-	r.caller.call(r.requests[f.request].message(r.attack.Seed, key), f, now)
-	if f.err == nil && f.done-now > r.attack.Timeout {
-		// It came all the same: deadlines are moved in steps.
-		f.err, f.code, f.status = os.ErrDeadlineExceeded, 0, ""
-	}
+	f.request = r.pick(f.seq)
+	r.caller.call(r.requests[f.request].message(r.attack.Seed, f.seq), f, now)
+	f.expire(now, r.attack.Timeout)
 	f.ended = true
 	r.live.remove(f.done)
 	return now
+}
+
+// expire makes a timeout of an answer that came all the same: deadlines are
+// moved in steps.
+func (f *flight) expire(sent, timeout time.Duration) {
+	if f.err == nil && f.done-sent > timeout {
+		f.err, f.code, f.status = os.ErrDeadlineExceeded, 0, ""
+	}
 }
 
 // report hands a hit on, one at a time.

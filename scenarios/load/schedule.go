@@ -3,16 +3,22 @@ package load
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"time"
 )
 
 // A schedule says when each hit of the open stages is due, counted from the
-// start of the attack. It holds no state: begin starts it from the beginning
-// as often as wanted, and each time the same seed gives the same times, so
-// what was due can be counted later without having been remembered.
+// start of the attack. It holds no times: begin starts it from the beginning
+// as often as wanted, and each time the same seed gives the same ones, so what
+// was due can be counted later without having been remembered. It may be used
+// from many goroutines.
 type schedule struct {
 	stages []Stage // open and closed; the closed ones have no arrivals
 	seed   uint64
+
+	once   sync.Once
+	totals []uint64 // arrivals of each stage; see counts
 }
 
 // arrivals walks through a schedule in constant memory.
@@ -21,23 +27,38 @@ type arrivals struct {
 	stage int           // of the next arrival
 	start time.Duration // of that stage
 	n     uint64        // arrivals of the stage so far
-	area  float64       // expected arrivals from its start to the last one, Λ(t)
+	area  float64       // expected arrivals from its start to the next one, Λ(t)
 	at    time.Duration // the last one, from its start
-	rng   *rand.Rand
+	index int           // of piece
+	piece piece         // of the stage that the next arrival is in, at the earliest
+	rng   *rand.Rand    // Poisson only
 }
 
-func (s *schedule) begin() *arrivals {
-	a := &arrivals{of: s}
+func (s *schedule) begin() *arrivals { return s.beginAt(0, 0) }
+
+// beginAt begins with a later stage, which starts at a time.
+func (s *schedule) beginAt(stage int, start time.Duration) *arrivals {
+	a := &arrivals{of: s, stage: stage, start: start}
 	a.enter()
 	return a
 }
 
-// enter prepares for the stage that begins.
+// enter prepares for the stage that begins. Each has random numbers of its own,
+// so that what happens in one doesn't depend on how long another is.
 func (a *arrivals) enter() {
-	a.n, a.area, a.at = 0, 0, 0
-	if a.stage < len(a.of.stages) && a.of.stages[a.stage].Poisson {
-		a.rng = rand.New(rand.NewPCG(a.of.seed, uint64(a.stage)+0x61727269))
+	a.n, a.area, a.at, a.index, a.piece = 0, 0, 0, 0, piece{}
+	if a.stage == len(a.of.stages) {
+		return
 	}
+	s := &a.of.stages[a.stage]
+	a.piece, _ = s.piece(0, 0)
+	if s.Poisson {
+		a.rng = a.of.random(a.stage)
+	}
+}
+
+func (s *schedule) random(stage int) *rand.Rand {
+	return rand.New(rand.NewPCG(s.seed, uint64(stage)+0x61727269))
 }
 
 // next returns when the next hit is due and in which stage; false when there
@@ -57,10 +78,11 @@ func (a *arrivals) next() (due time.Duration, stage int, ok bool) {
 
 // nextIn returns when the next hit of a stage is due, from its start. A rate
 // that changes over time stretches and squeezes the time of a process whose
-// rate is 1: the k-th arrival is due when the area under the rate, Λ(t), has
-// reached the k-th arrival of that one. That is k for evenly spaced arrivals,
-// the first being at 0, and a sum of exponentials for a Poisson process
-// (Çinlar, Introduction to Stochastic Processes, 1975, chapter 4.7).
+// rate is 1: an arrival at x there is due when the area under the rate exceeds
+// x. That is 0, 1, 2 … for evenly spaced arrivals, so that there are ⌈Λ(t)⌉ of
+// them before any t, and a sum of exponentials for a Poisson process (Çinlar,
+// Introduction to Stochastic Processes, 1975, chapter 4.7). While the rate is
+// 0 nothing is due: x is exceeded when it rises again.
 func (a *arrivals) nextIn(s *Stage) (time.Duration, bool) {
 	switch {
 	case !s.Open():
@@ -75,83 +97,81 @@ func (a *arrivals) nextIn(s *Stage) (time.Duration, bool) {
 	default:
 		a.area = float64(a.n)
 	}
-	t := s.reach(a.area, a.at.Seconds())
-	if !(t < s.For.Seconds()) {
-		return 0, false
+	for a.area >= a.piece.upTo {
+		p, ok := s.piece(a.index+1, a.piece.upTo)
+		if !ok {
+			return 0, false
+		}
+		a.index, a.piece = a.index+1, p
 	}
-	at := max(a.at, time.Duration(math.Round(t*float64(time.Second))))
-	return at, at < s.For
+	t := a.piece.reach(a.area, a.at.Seconds())
+	at := time.Duration(math.Round(t * float64(time.Second)))
+	return min(max(a.at, at), s.For-1), true
 }
 
-// area is Λ(t): how many arrivals are expected in the first t seconds.
-func (s *Stage) area(t float64) float64 {
-	length := s.For.Seconds()
-	switch s.Shape {
-	case Ramp:
-		return t * (s.From + (s.To-s.From)*t/length/2)
-	case Steps:
-		step := length / float64(s.Levels)
-		k := min(s.Levels-1, int(t/step))
-		full := float64(k) * (s.From + (s.To-s.From)*float64(k-1)/float64(s.Levels-1)/2)
-		return full*step + (t-float64(k)*step)*(s.From+(s.To-s.From)*float64(k)/float64(s.Levels-1))
-	case Spike:
-		at, lasting := s.At.Seconds(), s.Lasting.Seconds()
-		return s.From*t + (s.To-s.From)*min(lasting, max(0, t-at))
-	case Sine:
-		every := s.Every.Seconds()
-		mean, swing := (s.From+s.To)/2, (s.To-s.From)/2
-		return mean*t + swing*every/(2*math.Pi)*(1-math.Cos(2*math.Pi*t/every))
-	}
-	return s.From * t
+// counts returns how many arrivals each stage has.
+func (s *schedule) counts() []uint64 {
+	s.once.Do(func() {
+		s.totals = make([]uint64, len(s.stages))
+		for i := range s.stages {
+			s.totals[i] = s.total(i)
+		}
+	})
+	return s.totals
 }
 
-// reach is the inverse of area: the first time at which it is at least area,
-// not before from; the end of the stage or later if it never is.
-func (s *Stage) reach(area, from float64) float64 {
-	length := s.For.Seconds()
-	switch s.Shape {
-	case Constant:
-		return area / s.From
-	case Ramp:
-		// area = From·t + c·t², in the form that doesn't cancel.
-		c := (s.To - s.From) / length / 2
-		root := s.From*s.From + 4*c*area
-		if root < 0 {
-			return length
-		}
-		if d := s.From + math.Sqrt(root); d > 0 {
-			return 2 * area / d
-		}
+func (s *schedule) total(stage int) (n uint64) {
+	st := &s.stages[stage]
+	switch {
+	case st.Shape == Replay:
+		k, _ := slices.BinarySearch(st.Times, st.For)
+		return uint64(k)
+	case !st.Open():
 		return 0
 	}
-	if s.area(length) < area {
-		return length
-	}
-	low, high := from, length
-	for range 64 { // bisection, to the last bit
-		mid := (low + high) / 2
-		if mid <= low || mid >= high {
+	all := 0.0 // Λ at the end
+	for k := 0; ; k++ {
+		p, ok := st.piece(k, all)
+		if !ok {
 			break
 		}
-		if s.area(mid) < area {
-			low = mid
-		} else {
-			high = mid
-		}
+		all = p.upTo
 	}
-	return high
+	if !st.Poisson {
+		return uint64(math.Ceil(all))
+	}
+	rng := s.random(stage)
+	for area := rng.ExpFloat64(); area < all; area += rng.ExpFloat64() {
+		n++
+	}
+	return n
 }
 
-// count returns how many hits from number first on are due in [from, to).
+// count returns how many hits from number first on are due in [from, to). It
+// walks only through stages of which from or to lies within.
 func (s *schedule) count(first uint64, from, to time.Duration) (n uint64) {
-	a := s.begin()
-	for k := uint64(0); ; k++ {
-		due, _, ok := a.next()
-		if !ok || due >= to {
-			return n
+	var before uint64 // arrivals of earlier stages
+	var start time.Duration
+	for i, total := range s.counts() {
+		end := start + s.stages[i].For
+		switch {
+		case total == 0 || end <= from || start >= to || before+total <= first:
+		case from <= start && end <= to:
+			n += min(total, before+total-first)
+		default:
+			a := s.beginAt(i, start)
+			for k := before; ; k++ {
+				due, stage, ok := a.next()
+				if !ok || stage != i || due >= to {
+					break
+				}
+				if k >= first && due >= from {
+					n++
+				}
+			}
 		}
-		if k >= first && due >= from {
-			n++
-		}
+		before += total
+		start = end
 	}
+	return n
 }

@@ -126,7 +126,7 @@ func noneLeft(t *testing.T) {
 		var left []string
 		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 			if strings.Contains(g, "load.(*run)") || strings.Contains(g, "load.(*conn)") ||
-				strings.Contains(g, "load.(*Transport)") || strings.Contains(g, "vegeta.(*Attacker)") {
+				strings.Contains(g, "load.(*Transport)") || strings.Contains(g, "load.(*clients)") || strings.Contains(g, "load.(*h2)") || strings.Contains(g, "load.(*webSockets)") || strings.Contains(g, "vegeta.(*Attacker)") {
 				left = append(left, g)
 			}
 		}

@@ -3,6 +3,8 @@ package load
 import (
 	"fmt"
 	"math"
+	"math/bits"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -11,14 +13,14 @@ import (
 type Shape string
 
 const (
-	// Constant, Ramp, Steps, Spike, Sine and Replay are open loops: requests
-	// are due at their times whether or not earlier ones have been answered,
-	// as users arrive at a public site.
+	// Open loops: requests are due at their times whether or not earlier ones
+	// have been answered, as users arrive at a public site.
+
 	Constant Shape = "constant" // From arrivals/s
 	Ramp     Shape = "ramp"     // linearly from From to To
 	Steps    Shape = "steps"    // Levels equal steps from From to To
 	Spike    Shape = "spike"    // From, but To from At on, for Lasting
-	Sine     Shape = "sine"     // between From and To, starting in the middle and rising, once in Every
+	Sine     Shape = "sine"     // between From and To, starting in the middle and towards To, once in Every
 	Replay   Shape = "replay"   // at the times in File
 	// Users is a closed loop: each of UsersFrom users sends its next request
 	// when its last was answered and it has thought about it, as N batch jobs
@@ -60,14 +62,6 @@ type Stage struct {
 // Open says whether the stage is an open loop.
 func (s *Stage) Open() bool { return s.Shape != Users }
 
-// Level is one part of a stage, or the whole, in which the rate or the number
-// of users stays the same.
-type Level struct {
-	From, To time.Duration // from the start of the stage
-	Rate     float64
-	Users    int
-}
-
 // RateAt is the arrival rate t after the start of an open stage; a replay's
 // is its mean.
 func (s *Stage) RateAt(t time.Duration) float64 {
@@ -75,8 +69,7 @@ func (s *Stage) RateAt(t time.Duration) float64 {
 	case Ramp:
 		return s.From + (s.To-s.From)*t.Seconds()/s.For.Seconds()
 	case Steps:
-		k := min(s.Levels-1, int(t*time.Duration(s.Levels)/s.For))
-		return s.From + (s.To-s.From)*float64(k)/float64(s.Levels-1)
+		return s.rateOn(s.levelAt(t))
 	case Spike:
 		if t >= s.At && t < s.At+s.Lasting {
 			return s.To
@@ -92,11 +85,37 @@ func (s *Stage) RateAt(t time.Duration) float64 {
 
 // UsersAt is how many users there are t after the start of a closed stage.
 func (s *Stage) UsersAt(t time.Duration) int {
+	return s.usersOn(s.levelAt(t))
+}
+
+// levelAt is the level, from 0, that t is in.
+func (s *Stage) levelAt(t time.Duration) int {
+	if t <= 0 || s.Levels < 2 {
+		return 0
+	}
+	// ⌈(t+1)·levels ÷ for⌉ − 1, in 128 bits
+	hi, lo := bits.Mul64(uint64(min(t, s.For-1))+1, uint64(s.Levels))
+	lo, borrow := bits.Sub64(lo, 1, 0)
+	k, _ := bits.Div64(hi-borrow, lo, uint64(s.For))
+	return int(k)
+}
+
+// levelFrom is when level k begins, down to the nanosecond.
+func (s *Stage) levelFrom(k int) time.Duration {
+	hi, lo := bits.Mul64(uint64(s.For), uint64(k))
+	from, _ := bits.Div64(hi, lo, uint64(max(1, s.Levels)))
+	return time.Duration(from)
+}
+
+func (s *Stage) rateOn(level int) float64 {
+	return s.From + (s.To-s.From)*float64(level)/float64(s.Levels-1)
+}
+
+func (s *Stage) usersOn(level int) int {
 	if s.Levels < 2 {
 		return s.UsersFrom
 	}
-	k := min(s.Levels-1, int(t*time.Duration(s.Levels)/s.For))
-	return s.UsersFrom + int(math.Round(float64((s.UsersTo-s.UsersFrom)*k)/float64(s.Levels-1)))
+	return s.UsersFrom + int(math.Round(float64(s.UsersTo-s.UsersFrom)*float64(level)/float64(s.Levels-1)))
 }
 
 // Peak is the highest rate of an open stage and the most users of a closed one.
@@ -110,54 +129,88 @@ func (s *Stage) Peak() (rate float64, users int) {
 	return max(s.From, s.To, s.RateAt(0)), 0
 }
 
+// What is beyond these was mistyped: no generator sends so much, and no level
+// of an hour lasts so short.
+const (
+	maxRate    = 1e6 // arrivals/s
+	maxLevels  = 10_000
+	maxPeriods = 1_000_000
+)
+
 // Check says what is wrong with a stage.
 func (s *Stage) Check() error {
-	rate := func(what string, v float64, zero bool) error {
-		if !(v >= 0) || math.IsInf(v, 0) || v == 0 && !zero {
-			return fmt.Errorf("%s is %v per second; it must be above 0", what, v)
-		}
-		return nil
-	}
 	if s.For <= 0 {
 		return fmt.Errorf("%s for %v: it must last longer than 0s", s.Shape, s.For)
 	}
 	switch s.Shape {
 	case Constant:
-		return rate("rate", s.From, false)
+		return checkRate("rate", s.From, false)
 	case Ramp, Steps, Spike, Sine:
-		if err := rate("lower rate", s.From, true); err != nil {
-			return err
-		}
-		if err := rate("upper rate", s.To, true); err != nil {
-			return err
-		}
-		switch {
-		case s.From == 0 && s.To == 0:
-			return fmt.Errorf("%s from 0/s to 0/s: one of them must be above 0", s.Shape)
-		case s.Shape == Steps && s.Levels < 2:
-			return fmt.Errorf("steps in %d levels: it must be at least 2", s.Levels)
-		case s.Shape == Spike && (s.At < 0 || s.Lasting <= 0 || s.At+s.Lasting > s.For):
-			return fmt.Errorf("spike from %v on for %v does not lie within its stage of %v", s.At, s.Lasting, s.For)
-		case s.Shape == Sine && s.Every <= 0:
-			return fmt.Errorf("sine every %v: it must be longer than 0s", s.Every)
-		}
+		return s.checkShape()
 	case Replay:
-		if len(s.Times) == 0 {
-			return fmt.Errorf("replay of %q has no arrivals", s.File)
-		}
-	case Users:
 		switch {
-		case s.UsersFrom < 1:
-			return fmt.Errorf("%d users: there must be at least 1", s.UsersFrom)
-		case s.Levels == 1 || s.Levels < 0:
-			return fmt.Errorf("users in %d levels: it must be at least 2", s.Levels)
-		case s.Levels > 1 && s.UsersTo < 1:
-			return fmt.Errorf("to %d users: there must be at least 1", s.UsersTo)
-		case s.Think < 0:
-			return fmt.Errorf("think time %v: it must not be negative", s.Think)
+		case len(s.Times) == 0:
+			return fmt.Errorf("replay of %q has no arrivals", s.File)
+		case s.Times[0] < 0 || !slices.IsSorted(s.Times):
+			return fmt.Errorf("replay of %q: its arrivals must be in order, from 0s on", s.File)
+		case s.Times[0] >= s.For:
+			return fmt.Errorf("replay of %q has no arrival within its stage of %v; the first is at %v", s.File, s.For, s.Times[0])
 		}
-	default:
-		return fmt.Errorf("shape %q of a stage is not known", s.Shape)
+		return nil
+	case Users:
+		return s.checkUsers()
+	}
+	return fmt.Errorf("shape %q of a stage is not known", s.Shape)
+}
+
+func checkRate(what string, v float64, zero bool) error {
+	if !(v >= 0) || math.IsInf(v, 0) || v == 0 && !zero {
+		return fmt.Errorf("%s is %v per second; it must be above 0", what, v)
+	}
+	if v > maxRate {
+		return fmt.Errorf("%s is %v per second; it must be at most %.0f", what, v, maxRate)
+	}
+	return nil
+}
+
+// checkShape is Check for rates that change.
+func (s *Stage) checkShape() error {
+	if err := checkRate("lower rate", s.From, true); err != nil {
+		return err
+	}
+	if err := checkRate("upper rate", s.To, true); err != nil {
+		return err
+	}
+	switch {
+	case s.From == 0 && s.To == 0:
+		return fmt.Errorf("%s from 0/s to 0/s: one of them must be above 0", s.Shape)
+	case s.Shape == Steps && s.Levels < 2:
+		return fmt.Errorf("steps in %d levels: it must be at least 2", s.Levels)
+	case s.Shape == Steps && s.Levels > maxLevels:
+		return fmt.Errorf("steps in %d levels: it must be at most %d", s.Levels, maxLevels)
+	case s.Shape == Spike && (s.At < 0 || s.Lasting <= 0 || s.At > s.For || s.Lasting > s.For-s.At):
+		return fmt.Errorf("spike from %v on for %v does not lie within its stage of %v", s.At, s.Lasting, s.For)
+	case s.Shape == Sine && s.Every <= 0:
+		return fmt.Errorf("sine every %v: it must be longer than 0s", s.Every)
+	case s.Shape == Sine && s.For/s.Every > maxPeriods:
+		return fmt.Errorf("sine every %v for %v: it must have at most %d periods", s.Every, s.For, maxPeriods)
+	}
+	return nil
+}
+
+// checkUsers is Check for a closed stage.
+func (s *Stage) checkUsers() error {
+	switch {
+	case s.UsersFrom < 1:
+		return fmt.Errorf("%d users: there must be at least 1", s.UsersFrom)
+	case s.Levels == 1 || s.Levels < 0:
+		return fmt.Errorf("users in %d levels: it must be at least 2", s.Levels)
+	case s.Levels > maxLevels:
+		return fmt.Errorf("users in %d levels: it must be at most %d", s.Levels, maxLevels)
+	case s.Levels > 1 && s.UsersTo < 1:
+		return fmt.Errorf("to %d users: there must be at least 1", s.UsersTo)
+	case s.Think < 0:
+		return fmt.Errorf("think time %v: it must not be negative", s.Think)
 	}
 	return nil
 }

@@ -30,6 +30,8 @@ type Transport struct {
 	wide    sync.Pool // of *[wideBuffer]byte
 
 	perConnection int // requests after which a connection is closed; 0 = never
+	// control, if set, prepares a socket before it is connected.
+	control func(network, address string, c syscall.RawConn) error
 
 	connections atomic.Uint64
 	retries     atomic.Uint64
@@ -160,7 +162,7 @@ func (t *Transport) dial(ctx context.Context, m *message, by time.Time) (*conn, 
 	// Keep-alive probes cost four system calls and help nobody here. There is
 	// no local address on purpose: binding to 0.0.0.0 first, as Dialer.DialTCP
 	// and vegeta's default do, took 97 % of the CPU time under many dials.
-	d := net.Dialer{Deadline: by, KeepAlive: -1}
+	d := net.Dialer{Deadline: by, KeepAlive: -1, Control: t.control}
 	nc, err := d.DialContext(ctx, "tcp", m.addr)
 	if err != nil {
 		return nil, err

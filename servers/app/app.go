@@ -41,4 +41,9 @@ type Response interface {
 type Demand struct {
 	Wait  int `json:"wait"`  // milliseconds of waiting for something else
 	Units int `json:"units"` // units of CPU work; see Work
+	// Lock is how many of the milliseconds of Wait it spends with the server's
+	// one lock in its hands: the whole server, however many processes it has,
+	// answers no more than 1000/Lock such requests a second. Waiting for the
+	// lock is not counted; that depends on the others.
+	Lock int `json:"lock,omitempty"`
 }

@@ -86,6 +86,9 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/cpu?units=1", "", 200, "units 1\nsha256 " + oneUnit + "\n"},
 		{"GET", "/cpu?units=5", "", 200, "units 5\nsha256 " + fiveUnits + "\n"},
 		{"GET", "/mixed?units=1&ms=2", "", 200, "waited 2 ms\nunits 1\nsha256 " + oneUnit + "\n"},
+		{"GET", "/locked?wait=1&hold=2", "", 200, "waited 1 ms\nheld 2 ms\n"},
+		{"GET", "/locked", "", 200, "waited 40 ms\nheld 10 ms\n"},
+		{"HEAD", "/locked?wait=0&hold=0", "", 200, ""},
 		{"GET", "/echo", "", 200, "method GET\npath /echo\nquery \nbody 0\nsha256 " + emptySum + "\n"},
 		{"PATCH", "/echo?a=%20&b", "abc", 200, "method PATCH\npath /echo\nquery a=%20&b\nbody 3\nsha256 " + abcSum + "\n"},
 		{"PUT", "/upload", "abc", 200, "bytes 3\nsha256 " + abcSum + "\n"},
@@ -100,6 +103,10 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/static/", "", 200, indexHTML},
 		{"GET", "/leak?mib=2", "", 200, "kept 2 MiB\n"},
 
+		{"GET", "/ws", "", 426, "426 upgrade required: WebSocket is spoken here, where the server can\n"},
+		{"HEAD", "/ws", "", 426, ""},
+		{"POST", "/ws", "", 405, "405 method not allowed: use GET, HEAD\n"},
+
 		{"GET", "", "", 404, "404 not found: / lists the routes\n"},
 		{"GET", "/hello/", "", 404, "404 not found: / lists the routes\n"},
 		{"POST", "/nowhere", "", 404, "404 not found: / lists the routes\n"},
@@ -113,6 +120,9 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/wait?ms=-1", "", 400, "400 bad request: ms=-1: expected a whole number from 0 to 600000\n"},
 		{"GET", "/wait?ms=1ms", "", 400, "400 bad request: ms=1ms: expected a whole number from 0 to 600000\n"},
 		{"GET", "/wait?ms=99999999999999999999", "", 400, "400 bad request: ms=99999999999999999999: expected a whole number from 0 to 600000\n"},
+		{"GET", "/locked?hold=60001", "", 400, "400 bad request: hold=60001: expected a whole number from 0 to 60000\n"},
+		{"GET", "/locked?wait=-1", "", 400, "400 bad request: wait=-1: expected a whole number from 0 to 600000\n"},
+		{"POST", "/locked", "", 405, "405 method not allowed: use GET, HEAD\n"},
 		{"GET", "/cpu?units=100001", "", 400, "400 bad request: units=100001: expected a whole number from 0 to 100000\n"},
 		{"GET", "/stream?chunks=0", "", 400, "400 bad request: chunks=0: expected a whole number from 1 to 100000\n"},
 		{"GET", "/stream?every=1s", "", 400, "400 bad request: every=1s: expected milliseconds, a whole number from 0 to 60000\n"},
@@ -127,11 +137,14 @@ func TestAnswers(t *testing.T) {
 		if tc.status == 405 && !strings.Contains(tc.want, a.field("Allow")) {
 			t.Errorf("%s %s: Allow %q", tc.method, tc.target, a.field("Allow"))
 		}
+		if tc.status == 426 && a.field("Upgrade") != "websocket" {
+			t.Errorf("%s %s: Upgrade %q", tc.method, tc.target, a.field("Upgrade"))
+		}
 	}
 }
 
 func TestHeadHasTheFieldsOfGet(t *testing.T) {
-	for _, target := range []string{"/", "/hello", "/wait?ms=0", "/cpu?units=1", "/bytes?n=9", "/static/lab.svg", "/nowhere", "/bytes?n=x"} {
+	for _, target := range []string{"/", "/hello", "/wait?ms=0", "/cpu?units=1", "/bytes?n=9", "/static/lab.svg", "/ws", "/nowhere", "/bytes?n=x"} {
 		get, head := serve(t, request("GET", target, "")), serve(t, request("HEAD", target, ""))
 		if head.status != get.status || head.body.Len() != 0 || len(head.header) != len(get.header) {
 			t.Errorf("%s: HEAD %d %v, GET %d %v", target, head.status, head.header, get.status, get.header)
@@ -194,7 +207,7 @@ func TestStreamFlushesEachChunk(t *testing.T) {
 func TestGone(t *testing.T) {
 	gone := make(chan struct{})
 	close(gone)
-	for _, target := range []string{"/wait?ms=600000", "/hang", "/mixed?ms=600000", "/stream?every=60000"} {
+	for _, target := range []string{"/wait?ms=600000", "/hang", "/mixed?ms=600000", "/locked?wait=600000", "/locked?wait=0&hold=60000", "/stream?every=60000"} {
 		r := request("GET", target, "")
 		r.Gone = gone
 		begun := time.Now()
@@ -230,6 +243,7 @@ func TestDemandOf(t *testing.T) {
 		"/cpu?units=3":                 {Units: 3},
 		"/mixed?ms=1&units=2":          {Wait: 1, Units: 2},
 		"/stream?chunks=3&every=100ms": {Wait: 200},
+		"/locked?wait=40&hold=10":      {Wait: 50, Lock: 10},
 		"/wait?ms=soon":                {},
 		"/nowhere?ms=3":                {},
 	} {

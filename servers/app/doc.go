@@ -16,6 +16,9 @@ fields of GET and no body.
 	                 waited 50 ms
 	                 units 50
 	                 sha256 HEX
+	GET /locked?wait=40&hold=10
+	                 waited 40 ms         first, beside all others
+	                 held 10 ms           then, with the server's one lock
 	ANY /echo        method GET
 	                 path /echo
 	                 query a=1&b=2        "query " where there is none
@@ -32,6 +35,11 @@ fields of GET and no body.
 	                 n bytes, byte i being Pattern[i%64]; the type is
 	                 application/octet-stream
 	GET /static/NAME a file; /static/ is /static/index.html
+	GET /ws          a WebSocket (RFC 6455) where the server can make one of the
+	                 connection: each message, text or binary, of up to 1 MiB
+	                 is sent back as it came. Where it can't, or wasn't asked:
+	                 426 upgrade required: WebSocket is spoken here, where the
+	                 server can           one line, with Upgrade: websocket
 	GET /crash       no answer: the process writes "app: crash was asked for"
 	                 to stderr and exits with CrashStatus
 	GET /hang        no answer, ever
@@ -50,11 +58,21 @@ are joined with ", ", those of Cookie with "; ". In path, query and values the
 bytes below 0x20, 0x7f and "%" … are written as %XX, so that no value can forge
 a line; in query "%" stands as it is, since a raw query is escaped already.
 
+The lock of /locked is one for all processes of a server, CGI's children too:
+flock(2) on the file that the environment variable GATEWAYLAB_LOCK names, which
+whoever takes the lock opens for himself, since a descriptor that was inherited
+shares its lock with those who have inherited it too. Where processes serve
+several requests at a time, those queue for a lock within the process first, in
+the order in which they came, so that only one stands in the kernel's queue. A
+holder that dies gives the lock back. Without the variable, or where there is no
+flock(2), the lock is one within the process.
+
 Faults are looked for in this order:
 
 	404 not found: / lists the routes
 	405 method not allowed: use GET, HEAD         with the field Allow: GET, HEAD
 	400 bad request: ms=soon: expected a whole number from 0 to 600000
+	500 internal server error: the lock: …        if its file can't be opened
 
 The value in a 400 is cut to 40 bytes and escaped as a path is.
 */

@@ -22,6 +22,8 @@ func chunks() param { return param{key: "chunks", absent: 5, low: 1, high: 100_0
 func every() param {
 	return param{key: "every", absent: 100, high: 60_000, suffix: "ms", expects: "milliseconds, "}
 }
+func waiting() param   { return param{key: "wait", absent: 40, high: 600_000} }
+func holding() param   { return param{key: "hold", absent: 10, high: 60_000} }
 func size() param      { return param{key: "n", absent: 1024, high: 64 << 20} }
 func mebibytes() param { return param{key: "mib", absent: 1, high: 1024} }
 
@@ -88,6 +90,8 @@ func DemandOf(target string) Demand {
 		return Demand{Units: v[0]}
 	case "/mixed":
 		return Demand{Wait: v[0], Units: v[1]}
+	case "/locked":
+		return Demand{Wait: v[0] + v[1], Lock: v[1]}
 	case "/stream":
 		return Demand{Wait: (v[0] - 1) * v[1]}
 	}

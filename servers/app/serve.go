@@ -16,10 +16,12 @@ type App struct {
 
 	mu     sync.Mutex
 	leaked [][]byte // what /leak keeps; here, so that it goes with the App
+
+	lock lock
 }
 
 // New returns an application that has leaked nothing yet.
-func New() *App { return &App{routes: routes()} }
+func New() *App { return &App{routes: routes(), lock: newLock()} }
 
 // A handler answers one route, given the values of the route's parameters in
 // their order. The client's faults have been answered before; an error means

@@ -92,7 +92,8 @@ func ReadResponse(r *bufio.Reader) (*Response, error) {
 		case "Content-Length":
 			err = resp.setLength(f.Value)
 		default:
-			if !app.HopByHop(f.Name) && !strings.HasPrefix(f.Name, "X-Cgi-") {
+			// An answer of 426 has to have its Upgrade field (RFC 9110 section 15.5.22).
+			if (!app.HopByHop(f.Name) || f.Name == "Upgrade") && !strings.HasPrefix(f.Name, "X-Cgi-") {
 				resp.Header = append(resp.Header, f)
 			}
 		}

@@ -19,7 +19,7 @@ import (
 
 func startAsync(t *testing.T, options ...string) *running {
 	t.Helper()
-	return startModel(t, "async", os.Args[0], append([]string{"keepalive=60s", "timeout=30s", "backlog=128"}, options...)...)
+	return startModel(t, "async", os.Args[0], append([]string{"keepalive=60s", "timeout=30s", "backlog=128", "tls=off"}, options...)...)
 }
 
 // ask sends a request on a kept connection and reads its answer.
@@ -177,8 +177,8 @@ func TestModelsAgree(t *testing.T) {
 		"Authorization: Basic x\r\nProxy: y\r\nX_Under: 1\r\nX.Dot: 1\r\nTE: trailers\r\nX-Empty:\r\nX-Tab: a\tb\r\n"
 	var requests []string
 	for _, target := range []string{
-		"/", "/hello", "/wait?ms=1", "/cpu?units=1", "/mixed?ms=1&units=1", "/echo?a=b%20c&d", "/echo?", "/echo/x", "/stream?chunks=3&every=1ms",
-		"/bytes?n=200000", "/bytes?n=0", "/static/", "/static/style.css", "/static/../hello", "/static/%2e%2e/hello", "/leak?mib=1", "/wait?ms=soon", "//hello", "/%0d%0aX:y",
+		"/", "/hello", "/wait?ms=1", "/cpu?units=1", "/mixed?ms=1&units=1", "/locked?wait=1&hold=1", "/echo?a=b%20c&d", "/echo?", "/echo/x", "/stream?chunks=3&every=1ms",
+		"/bytes?n=200000", "/bytes?n=0", "/static/", "/static/style.css", "/static/../hello", "/static/%2e%2e/hello", "/leak?mib=1", "/wait?ms=soon", "/ws", "//hello", "/%0d%0aX:y",
 	} {
 		for _, method := range []string{"GET", "HEAD", "DELETE"} {
 			requests = append(requests, method+" "+target+" HTTP/1.1\r\n"+head+"\r\n")

@@ -70,7 +70,7 @@ type cgiHost struct {
 	program string // absolute
 	nph     bool   // the program writes HTTP itself
 	mount   iface.Mount
-	path    string // PATH for the children
+	fixed   []string // variables that all children get, beside those of CGI
 
 	places  chan struct{} // one taken for each child
 	waiting atomic.Int64
@@ -95,6 +95,10 @@ func newCGIHost(env *Env, s cgiSettings) (*cgiHost, error) {
 	if path == "" {
 		path = "/usr/local/bin:/usr/bin:/bin"
 	}
+	fixed := []string{"PATH=" + path}
+	if lock, ok := os.LookupEnv(process.LockVariable); ok {
+		fixed = append(fixed, process.LockVariable+"="+lock)
+	}
 	env.Board.SetWorkers(s.children)
 	return &cgiHost{
 		cgiSettings: s,
@@ -102,7 +106,7 @@ func newCGIHost(env *Env, s cgiSettings) (*cgiHost, error) {
 		program:     program,
 		nph:         strings.HasPrefix(filepath.Base(program), "nph-"),
 		mount:       iface.Mount{Software: "gatewaylab"},
-		path:        path,
+		fixed:       fixed,
 		places:      make(chan struct{}, s.children),
 		live:        make(map[*cgiChild]struct{}),
 	}, nil
@@ -119,7 +123,7 @@ func (h *cgiHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if r.Context().Err() != nil {
 			panic(http.ErrAbortHandler)
 		}
-		bodyFault(w, err)
+		bodyFault(w, r, err)
 		return
 	}
 	defer body.Close()

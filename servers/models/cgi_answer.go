@@ -30,6 +30,7 @@ func (h *cgiHost) answer(w http.ResponseWriter, r *http.Request, c *cgiChild) (l
 	for _, f := range resp.Header {
 		header[f.Name] = append(header[f.Name], f.Value)
 	}
+	sayUpgrade(header, r)
 	bodiless := r.Method == http.MethodHead || resp.Status == http.StatusNoContent || resp.Status == http.StatusNotModified
 	if resp.Length >= 0 && resp.Status != http.StatusNoContent {
 		header.Set("Content-Length", itoa(resp.Length))

@@ -64,7 +64,7 @@ func (h *cgiHost) start(r *http.Request, vars []app.Field, body *spooled) (c *cg
 		Path:        h.program,
 		Args:        []string{h.program},
 		Dir:         filepath.Dir(h.program), // RFC 3875 §7.2
-		Env:         append(iface.Environ(vars), "PATH="+h.path),
+		Env:         append(iface.Environ(vars), h.fixed...),
 		Stdout:      childOut,
 		Stderr:      c.stderr,
 		SysProcAttr: childAttributes(),

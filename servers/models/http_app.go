@@ -30,7 +30,7 @@ func serveApp(a *app.App, w http.ResponseWriter, r *http.Request, stall time.Dur
 	}
 	x := &exchange{
 		body:   stallLimit{body: r.Body, w: w, stall: stall, ended: r.Body == http.NoBody},
-		answer: httpAnswer{w: w},
+		answer: httpAnswer{w: w, r: r},
 	}
 	x.request = app.Request{
 		Method: r.Method,
@@ -46,7 +46,7 @@ func serveApp(a *app.App, w http.ResponseWriter, r *http.Request, stall time.Dur
 	case err == nil:
 		x.body.leave()
 	case x.body.err != nil && !x.answer.started:
-		bodyFault(w, x.body.err)
+		bodyFault(w, r, x.body.err)
 	default:
 		// The client must not take what it got for the whole answer.
 		panic(http.ErrAbortHandler)
@@ -62,7 +62,8 @@ type exchange struct {
 
 // bodyFault answers for a body that could not be read, and ends the
 // connection, on which nobody knows any more where the next request starts.
-func bodyFault(w http.ResponseWriter, err error) {
+// That is another matter with HTTP/2.
+func bodyFault(w http.ResponseWriter, r *http.Request, err error) {
 	var large *http.MaxBytesError
 	status, text := http.StatusBadRequest, "400 bad request: the body is cut off or malformed"
 	switch {
@@ -71,8 +72,22 @@ func bodyFault(w http.ResponseWriter, err error) {
 	case isTimeout(err):
 		status, text = http.StatusRequestTimeout, "408 request timeout: the body stopped coming"
 	}
-	w.Header().Set("Connection", "close")
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
 	http.Error(w, text, status)
+}
+
+// sayUpgrade adds the option that belongs to an Upgrade field (RFC 9110
+// section 7.8), for which HTTP/2 has no use (RFC 9113 section 8.2.2).
+func sayUpgrade(h http.Header, r *http.Request) {
+	switch {
+	case h["Upgrade"] == nil:
+	case r.ProtoMajor == 1:
+		h.Set("Connection", "Upgrade")
+	default:
+		delete(h, "Upgrade")
+	}
 }
 
 func isTimeout(err error) bool {
@@ -123,6 +138,7 @@ func (s *stallLimit) limit(t time.Time) {
 // which too little was sent.
 type httpAnswer struct {
 	w       http.ResponseWriter
+	r       *http.Request
 	started bool
 }
 
@@ -132,6 +148,7 @@ func (a *httpAnswer) Start(status int, header []app.Field) error {
 	for _, f := range header {
 		h[f.Name] = append(h[f.Name], f.Value)
 	}
+	sayUpgrade(h, a.r)
 	a.w.WriteHeader(status)
 	return nil
 }

@@ -34,6 +34,7 @@ type syncAnswer struct {
 	http11  bool
 	started bool
 	sent    bool // some of it has left
+	upgrade bool // the client is told to ask for another protocol
 	status  int
 	framing framing
 	left    int64  // of a counted body
@@ -67,6 +68,8 @@ func (a *syncAnswer) Start(status int, header []app.Field) error {
 	dated := false
 	for _, f := range header {
 		switch {
+		case f.Name == "Upgrade":
+			a.upgrade = true
 		case app.HopByHop(f.Name):
 			continue
 		case f.Name == "Content-Length":
@@ -112,6 +115,10 @@ func (a *syncAnswer) endTop(withLength bool, length int64) {
 	}
 	if a.framing == chunked {
 		a.top = append(a.top, "Transfer-Encoding: chunked\r\n"...)
+	}
+	if a.upgrade { // RFC 9110 section 7.8
+		a.top = append(a.top, "Connection: close, Upgrade\r\n\r\n"...)
+		return
 	}
 	a.top = append(a.top, "Connection: close\r\n\r\n"...)
 }

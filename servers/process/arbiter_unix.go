@@ -89,7 +89,7 @@ type shift struct {
 
 func (s *shift) look(slot int) sighting {
 	sl := s.Inherited.Board.Slot(slot)
-	return sighting{sl.PID(), sl.LastBeat()}
+	return sighting{sl.PID(), sl.LastBeat(), sl.Holds()}
 }
 
 // obey carries an order out.

@@ -16,6 +16,9 @@ func Start(Launch) (*Group, error) { return nil, ErrPlatform }
 // Done is closed when any of the commands has exited.
 func (*Group) Done() <-chan struct{} { return nil }
 
+// Ready says that the commands serve.
+func (*Group) Ready() error { return ErrPlatform }
+
 // Err says how the first command to exit by itself did so.
 func (*Group) Err() error { return ErrPlatform }
 

@@ -42,13 +42,30 @@ type Launch struct {
 	// Log also gets what the processes print, as they print it; nil = it is
 	// only kept for Group.Log.
 	Log io.Writer
+	// Supervise has the commands started again when one of them exits by
+	// itself, once Group.Ready has been called; see there.
+	Supervise bool
 }
+
+// LockVariable names the environment variable in which each command, and what
+// inherits its environment, finds the path of a file to flock(2): the same
+// file for all processes of one group, over restarts too, and for no other.
+const LockVariable = "GATEWAYLAB_LOCK"
 
 // logSize is how much of the processes' output is kept.
 const logSize = 16 << 10
 
 // stopPoll is how often a stopping group is looked at.
 const stopPoll = 10 * time.Millisecond
+
+// How a service manager starts a service again. systemd with Restart=always
+// waits RestartSec=100ms before it does, which is its default (systemd.service(5)).
+// Its default for giving up, five starts within ten seconds, is meant for services
+// that nobody crashes on purpose; here a death while serving never counts.
+const (
+	restartPause = 100 * time.Millisecond
+	maxFruitless = 50 // deaths in a row without a request having been taken
+)
 
 // killTime is how long killed processes may take to disappear.
 const killTime = 3 * time.Second

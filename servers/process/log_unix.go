@@ -68,6 +68,13 @@ func (t *tail) drain(fd int) (ended bool) {
 	}
 }
 
+// say adds a line of the lab's own.
+func (t *tail) say(line string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.add([]byte("lab: " + line + "\n"))
+}
+
 func (t *tail) add(p []byte) {
 	if t.also != nil {
 		_, _ = t.also.Write(p) // the log is kept here whatever becomes of the copy

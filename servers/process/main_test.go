@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -46,6 +47,37 @@ func act(name string) {
 		time.Sleep(time.Hour)
 	case "spin":
 		spin(time.Hour)
+	case "burnout": // dies after use of CPU and of a slot that it doesn't free
+		in, err := Inherit()
+		must(err)
+		in.Board.Claim(os.Getpid()).Busy()
+		in.Board.Queue(1)
+		d, _ := time.ParseDuration(arg)
+		burn(d)
+		awaitKill(in)
+		os.Exit(9)
+	case "doomed":
+		in, err := Inherit()
+		must(err)
+		awaitKill(in)
+		log.Fatal("something is wrong with ", arg)
+	case "abandon": // leaves a child behind
+		must(child("sleep").Start())
+		time.Sleep(time.Hour)
+	case "environment":
+		fmt.Println(os.Getenv(arg))
+		time.Sleep(time.Hour)
+	case "accept": // answers each connection with its process number, then dies
+		in, err := Inherit()
+		must(err)
+		l, err := net.FileListener(in.Listener)
+		must(err)
+		c, err := l.Accept()
+		must(err)
+		in.Board.Claim(os.Getpid()).Busy()
+		fmt.Fprint(c, os.Getpid())
+		must(c.Close())
+		os.Exit(9)
 	case "reaper": // children that use CPU and are gone
 		d, _ := time.ParseDuration(arg)
 		for range 4 {
@@ -73,8 +105,16 @@ func act(name string) {
 		must(err)
 		<-in.Orphaned
 	case "lab": // starts something and waits to be killed
-		g, err := Start(Launch{Commands: commands(arg)})
+		arg, supervised := strings.CutPrefix(arg, "supervised:")
+		g, err := Start(Launch{Commands: commands(arg), Supervise: supervised})
 		must(err)
+		if supervised {
+			must(g.Ready())
+			must(g.Signal(syscall.SIGKILL))
+			for g.Board().Read().Restarts == 0 || len(g.PIDs()) == 0 {
+				time.Sleep(time.Millisecond)
+			}
+		}
 		fmt.Println(strings.Trim(fmt.Sprint(g.PIDs()), "[]"))
 		time.Sleep(time.Hour)
 	case "board":
@@ -85,6 +125,13 @@ func act(name string) {
 		arbiterWorker(arg)
 	default:
 		log.Fatalf("no such part: %s", name)
+	}
+}
+
+// awaitKill has a command live until it is killed, the first time.
+func awaitKill(in *Inherited) {
+	if in.Board.Read().Restarts == 0 {
+		time.Sleep(time.Hour)
 	}
 }
 

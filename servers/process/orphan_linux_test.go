@@ -9,7 +9,7 @@ import (
 
 // A lab that is killed can do nothing any more; its children must notice.
 func TestKilledLabLeavesNothing(t *testing.T) {
-	for _, server := range []string{"orphan", "arbiter:3,30s,30s,good", "arbiter:3,30s,30s,stubborn"} {
+	for _, server := range []string{"orphan", "arbiter:3,30s,30s,good", "arbiter:3,30s,30s,stubborn", "supervised:arbiter:3,30s,30s,good"} {
 		lab := child("lab:" + server)
 		out, err := lab.StdoutPipe()
 		if err != nil {
@@ -27,7 +27,7 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		tree := &tree{sessions: sessionOf(leader)}
-		if strings.HasPrefix(server, "arbiter") {
+		if strings.Contains(server, "arbiter") {
 			eventually(t, "the workers run", func() bool { return running(t, tree) == 4 })
 		}
 		if err := lab.Process.Kill(); err != nil {

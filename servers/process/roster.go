@@ -51,6 +51,7 @@ type worker struct {
 	slot, pid, generation int
 	started               time.Time
 	ready                 bool
+	serving               bool           // held a request when last seen
 	asked                 syscall.Signal // that it was told to leave with; 0 = it wasn't
 	killAt                time.Time      // valid once asked or aborted
 	aborted               bool
@@ -69,6 +70,7 @@ type order struct {
 type sighting struct {
 	pid  int
 	beat time.Time
+	busy bool
 }
 
 func newRoster(workers int, timeout, graceful time.Duration) *roster {
@@ -108,11 +110,13 @@ func (r *roster) reloading() bool {
 // done says that the arbiter is to return err.
 func (r *roster) done() bool { return r.stopping && len(r.workers) == 0 }
 
-// observe notes which workers have become ready: those whose slot shows them.
+// observe notes which workers have become ready, those whose slot shows them,
+// and which are serving.
 func (r *roster) observe(look func(slot int) sighting) {
 	for _, w := range r.workers {
-		if !w.ready && look(w.slot).pid == w.pid {
+		if seen := look(w.slot); seen.pid == w.pid {
 			w.ready, r.booted = true, true
+			w.serving = seen.busy
 		}
 	}
 }
@@ -288,9 +292,9 @@ func (r *roster) exited(e end, now time.Time) (w *worker, v verdict) {
 	case e.code == 0:
 		return w, left
 	}
-	if now.Sub(w.started) < quickDeath {
+	if now.Sub(w.started) < quickDeath && !w.serving {
 		r.delay(now)
-	} else {
+	} else { // a worker that a request has killed was fit, and so will be the next
 		r.crashes = 0
 	}
 	return w, crashed

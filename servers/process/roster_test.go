@@ -49,7 +49,7 @@ func (s *stage) step(d time.Duration) string {
 func (s *stage) beat(pids ...int) {
 	for _, w := range s.workers {
 		if slices.Contains(pids, w.pid) {
-			s.slots[w.slot] = sighting{w.pid, s.now}
+			s.slots[w.slot] = sighting{w.pid, s.now, false}
 		}
 	}
 }
@@ -156,6 +156,20 @@ func TestRosterBackoff(t *testing.T) {
 	s.exit(s.next-1, 70)
 	if s.step(0) == "" {
 		t.Error("a worker that had lasted is replaced with delay")
+	}
+}
+
+// A worker that dies of a request was fit: the next is started at once, however
+// often that happens.
+func TestRosterNoBackoffForRequestsThatKill(t *testing.T) {
+	s := newStage(t, 1, 0, time.Minute)
+	s.step(0)
+	for pid := 1; pid < 20; pid++ {
+		s.slots[0] = sighting{pid, s.now, true}
+		if v := s.exit(pid, 70); v != crashed {
+			t.Fatalf("verdict %v", v)
+		}
+		s.expect(0, "start 0")
 	}
 }
 

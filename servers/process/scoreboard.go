@@ -22,7 +22,7 @@ type Scoreboard struct {
 	head *boardHead
 	slot []Slot
 
-	mapped sync.RWMutex // held by Read, so that Close can't take the memory from under it
+	mapped sync.RWMutex // held by Read and Clear, so that Close can't take the memory from under it
 	mem    []byte
 	last   Status // what the board showed when it was closed
 }
@@ -142,6 +142,23 @@ func (b *Scoreboard) Claim(pid int) *Slot {
 	return nil
 }
 
+// Clear frees all slots and empties the queue, for processes that are dead and
+// can't do so. What they have served stays counted.
+func (b *Scoreboard) Clear() {
+	b.mapped.RLock()
+	defer b.mapped.RUnlock()
+	if b.mem == nil {
+		return
+	}
+	for i := range b.slot {
+		if s := &b.slot[i]; s.PID() != 0 {
+			s.Release()
+		}
+	}
+	b.head.queued.Store(0)
+	b.head.unslotted.Store(0)
+}
+
 // SetWorkers states how many slots the model means to have.
 func (b *Scoreboard) SetWorkers(n int) { b.head.workers.Store(int64(n)) }
 
@@ -232,6 +249,9 @@ func (s *Slot) LastBeat() time.Time {
 	}
 	return time.Now().Add(time.Duration(beat - machineNow()))
 }
+
+// Holds says whether the slot holds a request.
+func (s *Slot) Holds() bool { return s.busy.Load() != 0 }
 
 // PID is the process that holds the slot, 0 when it is free.
 func (s *Slot) PID() int { return int(s.pid.Load()) }

@@ -14,6 +14,7 @@ import (
 // stopping is the state of a group's end.
 type stopping struct {
 	start   sync.Once
+	begun   chan struct{} // closed when Stop is called first
 	quicken sync.Once
 	hurry   chan struct{} // closed when a caller's grace has run out
 	over    chan struct{} // closed when nothing is left
@@ -30,6 +31,7 @@ func (g *Group) Stop(grace time.Duration) error {
 		g.mu.Lock()
 		g.asked = true
 		g.mu.Unlock()
+		close(g.stop.begun)
 		go func() {
 			g.stop.err = g.end()
 			close(g.stop.over)
@@ -47,22 +49,32 @@ func (g *Group) Stop(grace time.Duration) error {
 }
 
 func (g *Group) end() error {
-	err := g.terminate()
-	err = errors.Join(err, g.kill())
-	for _, l := range g.leaders {
+	// A supervised group has kept the socket: whoever comes from now on must
+	// not wait for a server that is to come no more.
+	err := errors.Join(g.theirs.close(), g.terminate())
+	killed, kerr := g.kill()
+	if kerr == nil && len(killed) > 0 {
+		kerr = fmt.Errorf("did not stop when asked and had to be killed: process %s", strings.Join(killed, ", "))
+	}
+	err = errors.Join(err, kerr)
+	for _, l := range g.leaders() {
 		select {
 		case <-l.gone:
 		case <-time.After(killTime):
 			err = errors.Join(err, fmt.Errorf("process %d (%s) can't be reaped", l.cmd.Process.Pid, l.cmd.Path))
 		}
 	}
-	return errors.Join(err, g.control.Close(), g.log.Close(), g.board.Close())
+	select {
+	case <-g.done:
+	case <-time.After(killTime): // it waits for a process that can't be reaped
+	}
+	return errors.Join(err, g.control.Close(), g.log.Close(), g.board.Close(), g.lock.Close())
 }
 
 // terminate asks, and waits until nothing is left or patience is out.
 func (g *Group) terminate() error {
-	orphans := true
-	for _, l := range g.leaders {
+	orphans, leaders := true, g.leaders()
+	for _, l := range leaders {
 		select {
 		case <-l.gone:
 		default:
@@ -75,7 +87,7 @@ func (g *Group) terminate() error {
 			_ = syscall.Kill(pid, syscall.SIGTERM) // it may have gone meanwhile
 		}
 	}
-	for _, l := range g.leaders {
+	for _, l := range leaders {
 		select {
 		case <-l.gone:
 		case <-g.stop.hurry:
@@ -93,14 +105,13 @@ func (g *Group) terminate() error {
 }
 
 // kill kills until nothing is left: a process may fork between being seen and
-// being killed.
-func (g *Group) kill() error {
+// being killed. It names what it has killed.
+func (g *Group) kill() (order []string, err error) {
 	killed := map[int]string{}
-	var order []string
 	for end := time.Now().Add(killTime); ; time.Sleep(stopPoll) {
 		left, err := g.tree.scan(true)
 		if err != nil {
-			return fmt.Errorf("look for processes left over: %w", err)
+			return order, fmt.Errorf("look for processes left over: %w", err)
 		}
 		alive := false
 		for _, p := range left {
@@ -116,12 +127,10 @@ func (g *Group) kill() error {
 			_ = syscall.Kill(p.pid, syscall.SIGKILL) // it may have gone meanwhile
 		}
 		switch {
-		case !alive && len(order) == 0:
-			return nil
 		case !alive:
-			return fmt.Errorf("did not stop when asked and had to be killed: process %s", strings.Join(order, ", "))
+			return order, nil
 		case time.Now().After(end):
-			return fmt.Errorf("still there %v after SIGKILL: process %s", killTime, strings.Join(order, ", "))
+			return order, fmt.Errorf("still there %v after SIGKILL: process %s", killTime, strings.Join(order, ", "))
 		}
 	}
 }

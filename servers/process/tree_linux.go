@@ -36,20 +36,25 @@ type stat struct {
 	resident             int64 // bytes
 }
 
-func newTree(leaders []*leader) *tree {
-	t := &tree{
+func newTree() *tree {
+	return &tree{
 		sessions: map[int]uint64{},
 		members:  map[int]uint64{},
-		foreign:  map[int]bool{},
 		names:    make([]byte, 32<<10),
 	}
+}
+
+// follow adds leaders that have just been started and are not waited for yet.
+func (t *tree) follow(leaders []*leader) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, l := range leaders {
 		// It isn't reaped yet, so it is there, if only as a zombie.
 		if st, ok := readStat(l.cmd.Process.Pid); ok {
 			t.sessions[st.pid] = st.start
 		}
 	}
-	return t
+	t.foreign = map[int]bool{} // they may have been seen before they were known
 }
 
 // scan returns the processes of the tree, zombies too, in ascending order of

@@ -28,12 +28,17 @@ type stat struct {
 	proc   *process.Process
 }
 
-func newTree(leaders []*leader) *tree {
-	t := &tree{sessions: map[int]bool{}, members: map[int]int64{}}
+func newTree() *tree {
+	return &tree{sessions: map[int]bool{}, members: map[int]int64{}}
+}
+
+// follow adds leaders that have just been started and are not waited for yet.
+func (t *tree) follow(leaders []*leader) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, l := range leaders {
 		t.sessions[l.cmd.Process.Pid] = true
 	}
-	return t
 }
 
 // scan returns the processes of the tree in ascending order of their numbers.

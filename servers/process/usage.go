@@ -17,7 +17,8 @@ type Usage struct {
 	Processes  int    `json:"processes"`
 	Threads    int    `json:"threads"`
 	Files      int    `json:"files"` // open file descriptors
-	// Context switches of the live processes' live threads.
+	// Context switches of the live processes' live threads, and of commands
+	// that died and were started again.
 	Voluntary   uint64 `json:"voluntary"`
 	Involuntary uint64 `json:"involuntary"`
 }

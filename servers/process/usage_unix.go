@@ -15,7 +15,7 @@ func (g *Group) Sample() (Usage, error) { return g.usage(false) }
 
 func (g *Group) usage(detail bool) (Usage, error) {
 	g.mu.Lock()
-	reaped := g.reaped // before the live are read: a leader that goes in between must not count twice
+	gone := g.reaped // before the live are read: a leader that goes in between must not count twice
 	g.mu.Unlock()
 	u, err := g.tree.measure(detail)
 	if err != nil {
@@ -23,7 +23,9 @@ func (g *Group) usage(detail bool) (Usage, error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	u.CPU += reaped
+	u.CPU += gone.cpu
+	u.Voluntary += gone.voluntary
+	u.Involuntary += gone.involuntary
 	// What one reading missed of a dying process is there in the next.
 	g.cpu = max(g.cpu, u.CPU)
 	u.CPU = g.cpu

@@ -81,6 +81,8 @@ func reason(status int) string {
 		return "Not Found"
 	case 405:
 		return "Method Not Allowed"
+	case 426:
+		return "Upgrade Required"
 	case 500:
 		return "Internal Server Error"
 	}

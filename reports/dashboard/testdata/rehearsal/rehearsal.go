@@ -19,6 +19,10 @@ type Run struct {
 	Trials int           // of each cell
 	For    time.Duration // window of one trial
 	Slice  time.Duration // between samples
+
+	Stages []load.Stage // of every scenario's load, For long together; none = users throughout
+	Mute   string       // the model that doesn't speak the protocol of scenario cpu
+	Dies   string       // the model that is started again every now and then
 }
 
 // Three is the usual run: three models, six trials of each cell.
@@ -33,6 +37,19 @@ func Three() Run {
 	}
 }
 
+// Staged is a run whose load has a calm start, a rush and an end, with one
+// cell that is not measured and a model that dies.
+func Staged() Run {
+	r := Three()
+	r.Stages = []load.Stage{
+		{Name: "calm", Shape: load.Constant, From: 60, For: 500 * time.Millisecond},
+		{Name: "the great rush of the year", Shape: load.Ramp, From: 60, To: 1500, For: time.Second, Poisson: true},
+		{Shape: load.Users, UsersFrom: 20, For: 500 * time.Millisecond},
+	}
+	r.For, r.Mute, r.Dies = 2*time.Second, "cgi", "async"
+	return r
+}
+
 const warmup = 250 * time.Millisecond
 
 // Play gives every event to emit. Before each, pause is told how long after
@@ -42,9 +59,11 @@ func (r Run) Play(emit func(scenarios.Event), pause func(time.Duration)) {
 	plan := scenarios.PlanStarted{Name: "rehearsal", Models: r.Models, Trials: r.Trials}
 	var order []scenarios.Ref
 	for _, n := range names {
-		plan.Scenarios = append(plan.Scenarios, &scenarios.Scenario{
-			Name: n, Warmup: warmup, Stages: []load.Stage{{Shape: load.Users, UsersFrom: 64, For: r.For}},
-		})
+		stages := r.Stages
+		if stages == nil {
+			stages = []load.Stage{{Shape: load.Users, UsersFrom: 64, For: r.For}}
+		}
+		plan.Scenarios = append(plan.Scenarios, &scenarios.Scenario{Name: n, Warmup: warmup, Stages: stages})
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for t := 1; t <= r.Trials; t++ {
@@ -65,9 +84,16 @@ func (r Run) Play(emit func(scenarios.Event), pause func(time.Duration)) {
 		pause(300 * time.Millisecond)
 	}
 	emit(scenarios.Note{At: time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC), Text: "all models answer the probes alike"})
+	if r.Mute != "" {
+		emit(scenarios.NotSpoken{Scenario: "cpu", Model: r.Mute, How: "505 HTTP Version Not Supported"})
+	}
 	left := plan.Measuring
 	for i, ref := range order {
 		ref.Order, ref.Total = i+1, len(order)
+		if ref.Scenario == "cpu" && ref.Model == r.Mute {
+			left -= r.For + warmup
+			continue
+		}
 		left = r.trial(ref, left, rng, emit, pause)
 	}
 	emit(scenarios.PlanDone{})
@@ -95,6 +121,9 @@ func (r Run) trial(ref scenarios.Ref, left time.Duration, rng *rand.Rand, emit f
 		if at <= 0 {
 			phase, ramp = scenarios.Warming, 0.6
 		}
+		if at > 0 && r.Stages != nil {
+			ramp = r.share(at-r.Slice/2, f.rate)
+		}
 		s := f.slice(rng, ramp, r.Slice)
 		s.At = at
 		served += s.Succeeded
@@ -102,6 +131,9 @@ func (r Run) trial(ref scenarios.Ref, left time.Duration, rng *rand.Rand, emit f
 		smp.Busy, smp.Queued = smp.Status.Busy(), max(0, 64-smp.Status.Busy())
 		if info.Slots == 0 {
 			smp.Queued = 0
+		}
+		if r.Dies == ref.Model {
+			smp.Status.Restarts = uint64(max(0, at) / (400 * time.Millisecond))
 		}
 		smp.Usage = process.Usage{Memory: s.Memory, Processes: f.processes}
 		emit(smp)
@@ -113,12 +145,31 @@ func (r Run) trial(ref scenarios.Ref, left time.Duration, rng *rand.Rand, emit f
 	for range min(t.Succeeded, 3000) {
 		t.Response.Observe(time.Duration(f.latency * math.Exp(rng.NormFloat64()*f.spread) * float64(time.Millisecond)))
 	}
+	if r.Dies == ref.Model {
+		t.Server.Restarts = uint64(r.For / (400 * time.Millisecond))
+	}
 	if ref.Order%17 == 11 {
 		t.Invalid = []string{"the generator used 94 % of a core: the load may not have been what it says"}
 	}
 	emit(scenarios.TrialDone{Trial: t, Left: left})
 	emit(scenarios.TrialPhase{Ref: ref, Phase: scenarios.Stopping, Left: left})
 	return left
+}
+
+// share is how much of its usual rate a model has at a moment of staged load.
+func (r Run) share(at time.Duration, rate float64) float64 {
+	for i := range r.Stages {
+		st := &r.Stages[i]
+		if at >= st.For {
+			at -= st.For
+			continue
+		}
+		if st.Open() {
+			return min(1, st.RateAt(at)/rate)
+		}
+		break
+	}
+	return 1
 }
 
 // behaviour is what one model does under one scenario.

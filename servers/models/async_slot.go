@@ -1,0 +1,190 @@
+package models
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync"
+
+	"gatewaylab/servers/process"
+)
+
+// slotListener gives each connection a slot on the scoreboard.
+type slotListener struct {
+	net.Listener
+	board *process.Scoreboard
+	pid   int
+}
+
+func (l slotListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return c, nil // not shown on the board, but served
+	}
+	return &slotConn{TCPConn: tcp, board: l.board, pid: l.pid, slot: l.board.Claim(l.pid)}, nil
+}
+
+// A slotConn is a connection with its slot, nil when all were taken. The
+// embedded type is the concrete one so that net/http still finds its ReadFrom.
+type slotConn struct {
+	*net.TCPConn
+	board *process.Scoreboard
+	pid   int
+	slot  *process.Slot
+
+	begun bool // something was read
+	asked bool // TLS was, for the protocol
+	http2 bool // it is spoken here
+	busy  bool
+
+	mu      sync.Mutex // over what follows
+	streams int        // HTTP/2 requests in progress
+	taken   bool       // one of them has the connection's slot
+	closed  bool
+}
+
+// Read looks at how the connection begins: net/http doesn't tell, and calls
+// ConnState for a request that isn't one when it finds HTTP/2.
+func (sc *slotConn) Read(p []byte) (int, error) {
+	n, err := sc.TCPConn.Read(p)
+	if !sc.begun && n > 0 {
+		sc.begun, sc.http2 = true, bytes.HasPrefix(p[:n], []byte("PRI "))
+	}
+	return n, err
+}
+
+// slotOf finds the slotConn under a connection, nil if there is none. Under
+// TLS it also notes which protocol was chosen.
+func slotOf(c net.Conn) *slotConn {
+	if t, ok := c.(*tls.Conn); ok {
+		sc, ok := t.NetConn().(*slotConn)
+		if ok && !sc.asked {
+			sc.asked, sc.http2 = true, t.ConnectionState().NegotiatedProtocol == "h2"
+		}
+		return sc
+	}
+	sc, _ := c.(*slotConn)
+	return sc
+}
+
+// showState keeps a connection's slot up to date. net/http calls it in turn
+// for any one connection. The requests of HTTP/2 it doesn't tell one by one:
+// they show themselves; see beside. A WebSocket does too.
+func showState(c net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateActive, http.StateIdle:
+		if sc := slotOf(c); sc != nil && !sc.http2 {
+			sc.setBusy(state == http.StateActive)
+		}
+	case http.StateHijacked:
+		if sc := slotOf(c); sc != nil {
+			sc.drop()
+		}
+	case http.StateClosed:
+		if sc := slotOf(c); sc != nil {
+			sc.setBusy(false)
+			sc.release()
+		}
+	}
+}
+
+func (sc *slotConn) setBusy(busy bool) {
+	if sc.busy == busy {
+		return
+	}
+	sc.busy = busy
+	if busy {
+		sc.begin(sc.slot)
+	} else {
+		sc.end(sc.slot)
+	}
+}
+
+// drop makes the slot idle without counting a request.
+func (sc *slotConn) drop() {
+	if !sc.busy {
+		return
+	}
+	sc.busy = false
+	if sc.slot == nil {
+		sc.board.Unslotted(-1)
+	}
+	sc.slot.Drop()
+}
+
+func (sc *slotConn) begin(slot *process.Slot) {
+	if slot == nil {
+		sc.board.Unslotted(1)
+	}
+	slot.Busy()
+}
+
+func (sc *slotConn) end(slot *process.Slot) {
+	if slot == nil {
+		sc.board.Unslotted(-1)
+	}
+	slot.Idle()
+}
+
+// release gives the connection's slot back once nothing uses it any more: the
+// last requests of an HTTP/2 connection may outlive it.
+func (sc *slotConn) release() {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if sc.closed = true; sc.streams == 0 {
+		sc.slot.Release()
+	}
+}
+
+type slotKey struct{}
+
+func withSlot(ctx context.Context, c net.Conn) context.Context {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	if sc, ok := c.(*slotConn); ok {
+		return context.WithValue(ctx, slotKey{}, sc)
+	}
+	return ctx
+}
+
+// beside serves one HTTP/2 request. A slot holds one request at a time, so
+// the first on a connection has the connection's, and those that are in
+// progress beside it have slots of their own for as long as they last.
+func beside(r *http.Request, serve func()) {
+	sc, ok := r.Context().Value(slotKey{}).(*slotConn)
+	if !ok {
+		serve()
+		return
+	}
+	sc.mu.Lock()
+	sc.streams++
+	slot, own := sc.slot, !sc.taken
+	sc.taken = true
+	sc.mu.Unlock()
+	if !own {
+		slot = sc.board.Claim(sc.pid)
+	}
+	sc.begin(slot)
+	defer func() {
+		sc.end(slot)
+		if !own {
+			slot.Release()
+		}
+		sc.mu.Lock()
+		defer sc.mu.Unlock()
+		if own {
+			sc.taken = false
+		}
+		if sc.streams--; sc.streams == 0 && sc.closed {
+			sc.slot.Release()
+		}
+	}()
+	serve()
+}
