@@ -42,7 +42,7 @@ func TestReadmeCommands(t *testing.T) {
 		"go -C notebooks test ./...":          true, // .ci/run
 	}
 	saved := filepath.Join(t.TempDir(), "saved")
-	if code, _, stderr := invoke(t, "compare async --scenario hello --trials 1 --for 60ms --warmup 0s --dash off --plots none --out "+saved); code != 0 && !strings.Contains(stderr, busyMachine) {
+	if code, _, stderr := invoke(t, "compare async --scenario hello --trials 1 --for 60ms --warmup 0s --dash off --plots none --out "+saved); code != 0 && !busyMachine(stderr) {
 		t.Fatalf("exit status %d:\n%s", code, stderr)
 	}
 	lines := docCommands(t, "../../README.md")
@@ -71,7 +71,7 @@ func TestReadmeCommands(t *testing.T) {
 			case "serve":
 				return // waits for Ctrl-C: TestServe
 			}
-			if code, _, stderr := invoke(t, args); code != 0 && !strings.Contains(stderr, busyMachine) {
+			if code, _, stderr := invoke(t, args); code != 0 && !busyMachine(stderr) {
 				t.Errorf("lab %s\nexit status %d:\n%s", args, code, stderr)
 			}
 		})

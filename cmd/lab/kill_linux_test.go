@@ -239,7 +239,7 @@ func TestDyingServerCostsOneTrial(t *testing.T) {
 	if !killed {
 		t.Fatalf("found no server to kill:\n%s", stderr)
 	}
-	if err := cmd.Wait(); err != nil && !strings.Contains(stderr.String(), busyMachine) {
+	if err := cmd.Wait(); err != nil && !busyMachine(stderr.String()) {
 		t.Errorf("%v\n%s", err, stderr)
 	}
 	res, err := scenarios.Load(dir)

@@ -219,8 +219,6 @@ func (a *Attack) Run(ctx context.Context, live *Gauge, each func(*Hit)) (Outcome
 	}
 	defer r.close()
 
-	r.stop, r.stopped = context.WithCancel(context.Background())
-	defer r.stopped()
 	r.caller, r.began = a.newCaller()
 	r.live.start(r.began, r.caller.Connections)
 	var traffic, rest sync.WaitGroup
@@ -240,6 +238,7 @@ func (a *Attack) Run(ctx context.Context, live *Gauge, each func(*Hit)) (Outcome
 	rest.Go(func() { r.end(ctx, attacker, over) })
 	traffic.Wait()
 	r.stopped()
+	r.dismiss()
 	close(over)
 	rest.Wait()
 

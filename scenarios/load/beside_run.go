@@ -30,7 +30,8 @@ type clients struct {
 // returns how long its client is to rest before the next.
 type exchange func(m *message, f *flight, now time.Duration) (rest time.Duration)
 
-// crowd runs the clients of one crowd until sending ends.
+// crowd runs the clients of one crowd until the load has had all its answers:
+// were they gone before, what still waits because of them would be served.
 func (r *run) crowd(index int) {
 	c := &clients{
 		Crowd: &r.attack.Beside[index], run: r, index: index,
@@ -53,7 +54,7 @@ func (r *run) crowd(index int) {
 		c.t.control = slowSocket
 		c.each(&all, c.slowRead)
 	}
-	<-r.stop.Done()
+	<-r.beside.Done()
 	c.t.Close()
 	all.Wait()
 }
@@ -62,7 +63,7 @@ func (r *run) crowd(index int) {
 func (c *clients) each(all *sync.WaitGroup, do exchange) {
 	for range c.Clients {
 		all.Go(func() {
-			for c.run.stop.Err() == nil && pause(c.run.stop, c.once(c.flight(), do)) {
+			for c.run.beside.Err() == nil && pause(c.run.beside, c.once(c.flight(), do)) {
 			}
 		})
 	}
@@ -77,7 +78,7 @@ func (c *clients) once(f *flight, do exchange) (rest time.Duration) {
 	rest = do(c.request.message(c.seed, f.seq), f, now)
 	if f.err != nil {
 		f.done = time.Since(c.run.began)
-		f.cut = c.run.stop.Err() != nil
+		f.cut = c.run.beside.Err() != nil
 		rest = max(rest, respite)
 	}
 	f.ended = true
@@ -94,7 +95,7 @@ func (c *clients) once(f *flight, do exchange) (rest time.Duration) {
 func (c *clients) periodic(all *sync.WaitGroup) {
 	for n, k := time.Duration(0), time.Duration(c.Clients); ; n++ {
 		due := n/k*c.Every + n%k*c.Every/k
-		if !pause(c.run.stop, time.Until(c.run.began.Add(due))) {
+		if !pause(c.run.beside, time.Until(c.run.began.Add(due))) {
 			return
 		}
 		f := c.flight()

@@ -78,7 +78,7 @@ func (c *clients) dialSlow(m *message, now time.Duration, p *pace) (*conn, *sipp
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &sipper{cn.nc, p, c.t.timeout, c.run.stop}
+	s := &sipper{cn.nc, p, c.t.timeout, c.run.beside}
 	cn.in.src, cn.served, cn.last, cn.silent = s, 1, true, true
 	return cn, s, nil
 }

@@ -39,6 +39,8 @@ type run struct {
 	began    time.Time
 	stop     context.Context // ends when sending does
 	stopped  context.CancelFunc
+	beside   context.Context // ends when the crowds are to go
+	dismiss  context.CancelFunc
 
 	mu    sync.Mutex // over what follows, and each
 	each  func(*Hit)
@@ -66,6 +68,8 @@ func (a *Attack) newRun(live *Gauge, each func(*Hit)) (r *run, err error) {
 		attack: a, length: a.Length(), flights: newFlights(), live: live, each: each, ended: a.Length(),
 		schedule: &schedule{stages: a.Stages, seed: a.Seed}, ballast: make([]byte, ballast),
 	}
+	r.stop, r.stopped = context.WithCancel(context.Background())
+	r.beside, r.dismiss = context.WithCancel(context.Background())
 	if live == nil {
 		r.live = new(Gauge)
 	}
@@ -87,6 +91,8 @@ func (a *Attack) newRun(live *Gauge, each func(*Hit)) (r *run, err error) {
 }
 
 func (r *run) close() {
+	r.stopped()
+	r.dismiss()
 	if r.caller != nil {
 		r.caller.Close()
 	}
@@ -168,6 +174,7 @@ func (r *run) end(ctx context.Context, attacker *vegeta.Attacker, over <-chan st
 		}
 	}
 	r.stopped()
+	r.dismiss()
 	if attacker != nil {
 		attacker.Stop()
 		r.alarm.stop()

@@ -55,7 +55,6 @@ func virtually(t *testing.T, a Attack, after func(n int64) time.Duration, each f
 		s := &servant{epoch: time.Now(), after: after}
 		s.ctx, s.close = context.WithCancel(t.Context())
 		r.caller, r.began = s, s.epoch
-		r.stop, r.stopped = context.WithCancel(t.Context())
 		defer r.close()
 		live.start(r.began, s.Connections)
 		over := make(chan struct{})
