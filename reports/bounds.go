@@ -3,10 +3,10 @@ package reports
 import (
 	"cmp"
 	"math"
+	"strings"
 
 	"gatewaylab/scenarios"
 	"gatewaylab/scenarios/load"
-	"gatewaylab/servers/app"
 )
 
 // A limiter is what can keep goodput from being higher.
@@ -16,6 +16,7 @@ const (
 	bySlots     limiter = iota // requests that the model can hold at once
 	byCPU                      // cores that the server works on
 	byGenerator                // cores of its own that the load generator works on
+	byLock                     // a lock that all requests of a server share
 	byClients                  // clients of a closed loop, and the time they think
 	byArrivals                 // requests due in an open loop
 )
@@ -38,6 +39,7 @@ type evidence struct {
 	rate       float64 // of arrivals, without harmful ones; 0 in a closed loop
 	clients    int     // of a steady closed loop; else 0
 	think      float64 // of each client between requests, on average
+	lock       float64 // that a request holds the one lock of its server
 	random     bool    // requests or think times differ: what is known of them is their mean
 	stages     []stage // of a load whose level changes; empty for a steady one
 	beside     crowds
@@ -125,6 +127,9 @@ func (e *evidence) bounds() []bound {
 	}
 	if s > 0 && e.slots > 0 && !e.crowdedOut() && e.free() > 0 {
 		all = append(all, bound{bySlots, e.free() / s, hard(per(float64(e.slots), e.wait))})
+	}
+	if e.lock > 0 {
+		all = append(all, bound{byLock, 1 / e.lock, hard(1 / e.lock)})
 	}
 	if s+e.think > 0 && e.wait >= 0 && e.closed() && e.clients > 0 {
 		all = append(all, bound{byClients, float64(e.clients) / (s + e.think), hard(per(float64(e.clients), e.wait+e.think))})
@@ -222,8 +227,9 @@ func (c *cellTrials) harmless() float64 {
 // that ask for more fail sooner.
 func (c *cellTrials) demand(e *evidence) {
 	failing := float64(c.Failed) > someFail*float64(c.Samples)
-	var sum, wait float64
+	var sum, wait, lock float64
 	kinds := 0
+	demands := c.scenario.Demands()
 	for i := range c.scenario.Requests {
 		r := &c.scenario.Requests[i]
 		if r.Fault {
@@ -233,20 +239,17 @@ func (c *cellTrials) demand(e *evidence) {
 		if failing && i < len(c.Requests) {
 			weight = float64(c.Requests[i].Samples)
 		}
-		mean, err := load.Mean(r.Path)
-		if err != nil {
-			return // then the run has not begun
-		}
-		d := app.DemandOf(mean)
+		d := demands[i]
 		sum += weight
 		wait += weight * float64(d.Wait) / 1e3
+		lock += weight * float64(d.Lock) / 1e3
 		e.works = e.works || d.Units > 0
-		e.random = e.random || mean != r.Path
+		e.random = e.random || strings.Contains(r.Path, "{")
 		kinds++
 	}
 	e.random = e.random || kinds > 1
 	if sum > 0 {
-		e.wait = wait / sum
+		e.wait, e.lock = wait/sum, lock/sum
 	}
 }
 

@@ -102,6 +102,9 @@ func (e *evidence) allows(b bound) string {
 		}
 		return fmt.Sprintf("%s × %s (%s waiting%s, %s of CPU) can finish %s requests/s",
 			slots, saidTime(e.service()), saidTime(e.wait), e.onAverage(), saidTime(e.cpu), limit)
+	case byLock:
+		return fmt.Sprintf("One lock × %s%s lets at most %s requests/s pass, however many %s wait for it",
+			saidTime(e.lock), e.onAverage(), limit, plural(e.noun))
 	case byClients:
 		return fmt.Sprintf("%s can ask for at most %s/s", e.clientsThatWait(), limit)
 	case byGenerator:
@@ -285,6 +288,8 @@ func (e *evidence) name(b bound) string {
 			return fmt.Sprintf("the %s free %s × %s", said(e.free()), plural(e.noun), saidTime(e.service()))
 		}
 		return fmt.Sprintf("%s × %s", count(e.slots, e.noun), saidTime(e.service()))
+	case byLock:
+		return "one lock × " + saidTime(e.lock)
 	case byClients:
 		return fmt.Sprintf("%s × %s", count(e.clients, "client"), saidTime(e.service()+e.think))
 	case byGenerator:

@@ -222,7 +222,7 @@ func (e *evidence) changing(s *stage) string {
 	var was, most string
 	var average float64
 	if s.Open() {
-		was, most, average = fmt.Sprintf("%s requests/s were due on average", said(s.rate)), "", s.rate
+		was = fmt.Sprintf("%s requests/s were due on average", said(s.rate))
 		if peak, _ := s.Peak(); peak > 0 && s.Shape != load.Replay {
 			was += fmt.Sprintf(", at most %s/s", said(peak))
 		}

@@ -103,7 +103,6 @@ func partResponse(p *PartCell) map[string]Estimate { return p.Response }
 func partService(p *PartCell) map[string]Estimate  { return p.Service }
 func partFailed(p *PartCell) uint64                { return p.Failed }
 func partUnsent(p *PartCell) uint64                { return p.Unsent }
-func partSamples(p *PartCell) uint64               { return p.Samples }
 
 // stages is the table of a load that has several.
 func (b block) stages() table {

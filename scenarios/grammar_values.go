@@ -19,8 +19,7 @@ const (
 	// MaxClients and MaxRate bound a load to what one machine can make.
 	MaxClients = 100_000
 	MaxRate    = 1_000_000
-	// MaxStages, MaxLevels, MaxRequests and MaxCrowds bound what one scenario
-	// holds of each.
+	// MaxStages bounds what one scenario holds, as do the three after it.
 	MaxStages   = 1000
 	MaxLevels   = 1000
 	MaxRequests = 100

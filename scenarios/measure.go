@@ -163,19 +163,26 @@ func (r *Request) load(p load.Protocol, addr string) load.Request {
 	}
 }
 
+// Demands is what each of the scenario's requests asks of the application,
+// with its mean in place of what is drawn.
+func (s *Scenario) Demands() []app.Demand {
+	all := make([]app.Demand, len(s.Requests))
+	for i, r := range s.Requests {
+		if path, err := load.Mean(r.Path); err == nil { // else the attack's check says what is wrong
+			all[i] = app.DemandOf(path)
+		}
+	}
+	return all
+}
+
 // demand is what a request of the scenario asks of the application, on average.
 func (s *Scenario) demand() (d app.Demand) {
 	var wait, units, lock, sum float64
-	for _, r := range s.Requests {
-		path, err := load.Mean(r.Path)
-		if err != nil {
-			return app.Demand{} // the attack's check says what is wrong
-		}
-		w := r.Weight
+	for i, one := range s.Demands() {
+		w := s.Requests[i].Weight
 		if w == 0 {
 			w = 1
 		}
-		one := app.DemandOf(path)
 		sum += w
 		wait += w * float64(one.Wait)
 		units += w * float64(one.Units)
@@ -191,7 +198,7 @@ func (s *Scenario) demand() (d app.Demand) {
 // that all get the same requests at the same times, and another in each trial.
 func (j job) arrivals(seed uint64) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%d %s %d", seed, j.Scenario, j.Trial)
+	_, _ = fmt.Fprintf(h, "%d %s %d", seed, j.Scenario, j.Trial)
 	return h.Sum64()
 }
 

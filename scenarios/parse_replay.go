@@ -62,7 +62,7 @@ func readReplay(s *load.Stage, open opener) error {
 	if err != nil {
 		return fmt.Errorf("replay: %s: %w", s.File, err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	if s.Times, err = load.ReadArrivals(s.File, f); err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}

@@ -83,9 +83,10 @@ func profile(st *load.Stage) (line [][2]float64) {
 			flat(st.For*time.Duration(k)/bins, st.For*time.Duration(k+1)/bins, n*bins/st.For.Seconds())
 		}
 	default:
-		n := time.Duration(max(1, st.Levels))
+		n := max(1, st.Levels)
+		at := func(k int) time.Duration { return st.For * time.Duration(k) / time.Duration(n) }
 		for k := range n {
-			from, to := st.For*k/n, st.For*(k+1)/n
+			from, to := at(k), at(k+1)
 			flat(from, to, value(from+(to-from)/2))
 		}
 	}

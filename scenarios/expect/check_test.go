@@ -114,7 +114,7 @@ func TestCheckSaysWhereAndWhat(t *testing.T) {
 		{"async.goodput > 1e999", "column 17: 1e999 is too large a number"},
 		{"async.goodput > 100/min", `column 21: unknown model "min"`},
 
-		{"betwen(async.goodput, 1, 2)", `column 1: unknown function "betwen"; did you mean between?`},
+		{"betveen(async.goodput, 1, 2)", `column 1: unknown function "betveen"; did you mean between?`},
 		{"round(async.goodput) > 1", `column 1: unknown function "round" (known: abs, between, max, min, within, model)`},
 		{"between(async.goodput, 1)", "column 1: expected between(x, low, high), found 2 values"},
 		{"min() > async.goodput", "column 1: expected min(x, y…), found 0 values"},

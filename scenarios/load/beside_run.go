@@ -93,8 +93,9 @@ func (c *clients) once(f *flight, do exchange) (rest time.Duration) {
 
 // periodic sends the requests of all clients, each in a goroutine of its own.
 func (c *clients) periodic(all *sync.WaitGroup) {
-	for n, k := time.Duration(0), time.Duration(c.Clients); ; n++ {
-		due := n/k*c.Every + n%k*c.Every/k
+	for n := 0; ; n++ {
+		round, client := time.Duration(n/c.Clients), time.Duration(n%c.Clients)
+		due := c.Every*round + c.Every*client/time.Duration(c.Clients) //nolint:durationcheck // counts, not durations
 		if !pause(c.run.beside, time.Until(c.run.began.Add(due))) {
 			return
 		}

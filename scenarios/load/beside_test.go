@@ -120,8 +120,8 @@ func TestSlowSend(t *testing.T) {
 				for {
 					n, err := r.Body.Read(buf)
 					got = append(got, buf[:n]...)
-					if max := rate*time.Since(began).Seconds()*1.5 + rate*2*beat.Seconds(); float64(len(got)) > max {
-						t.Errorf("%d bytes are there when it should be at most %.0f", len(got), max)
+					if most := rate*time.Since(began).Seconds()*1.5 + rate*2*beat.Seconds(); float64(len(got)) > most {
+						t.Errorf("%d bytes are there when it should be at most %.0f", len(got), most)
 					}
 					if err == io.EOF {
 						break
