@@ -255,11 +255,14 @@ func (b block) harm() table {
 		}))
 	}
 	if slices.ContainsFunc(b.cells, func(c *Cell) bool { return c.Faults != nil && c.Faults.Unrecovered > 0 }) {
-		recovery.columns = append(recovery.columns, fault("never", func(_ *Cell, f *FaultCell) tableCell {
+		recovery.columns = append(recovery.columns, fault("not seen", func(_ *Cell, f *FaultCell) tableCell {
 			return tableCell{figure: fixed(float64(f.Unrecovered), 0)}
 		}))
 	}
 	caption := "Harm done: requests meant to do harm, who else was hurt, and the time until another request succeeded again."
+	if len(recovery.columns) > 2 {
+		caption += " Not seen: the trial ended before one did."
+	}
 	if b.Hurt > 0 {
 		caption += fmt.Sprintf(" Slow: %s or more.", window(b.Hurt))
 	}

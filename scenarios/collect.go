@@ -33,6 +33,11 @@ const (
 	minSlice  = 100 * time.Millisecond
 )
 
+// manyParts is the number of parts from which on their histograms hold two
+// significant figures instead of three: a run keeps those of all its trials,
+// and fifty stages would take 25 MB in each.
+const manyParts = 8
+
 // maxPending bounds the harmful requests that are waited for; beyond it the
 // server has been down for so long that more of them tell nothing new.
 const maxPending = 10_000
@@ -47,11 +52,15 @@ func newCollector(t *Trial, s *Scenario) *collector {
 	if s.Warmup > 0 {
 		c.lead = 1
 	}
+	figures := 3
+	if len(s.Stages)+len(s.Requests)+len(s.Beside) > manyParts {
+		figures = 2
+	}
 	if len(s.Stages) > 1 {
 		var at time.Duration
 		for i := range s.Stages {
 			st := &s.Stages[i]
-			t.Stages = append(t.Stages, newPart(st.Title(i), string(st.Shape), at, at+st.For))
+			t.Stages = append(t.Stages, newPart(st.Title(i), string(st.Shape), at, at+st.For, figures))
 			at += st.For
 		}
 	}
@@ -61,11 +70,11 @@ func newCollector(t *Trial, s *Scenario) *collector {
 			if s.Requests[i].Fault {
 				kind = "fault"
 			}
-			t.Requests = append(t.Requests, newPart(s.Requests[i].Title(), kind, 0, s.For()))
+			t.Requests = append(t.Requests, newPart(s.Requests[i].Title(), kind, 0, s.For(), figures))
 		}
 	}
 	for i := range s.Beside {
-		t.Beside = append(t.Beside, newPart(s.Beside[i].Title(), string(s.Beside[i].Kind), 0, s.For()))
+		t.Beside = append(t.Beside, newPart(s.Beside[i].Title(), string(s.Beside[i].Kind), 0, s.For(), figures))
 	}
 	for i := range s.Requests {
 		if s.Requests[i].Stream {
@@ -78,10 +87,10 @@ func newCollector(t *Trial, s *Scenario) *collector {
 	return c
 }
 
-func newPart(name, kind string, from, to time.Duration) Part {
+func newPart(name, kind string, from, to time.Duration, figures int) Part {
 	return Part{
 		Name: name, Kind: kind, From: from, To: to, Errors: map[string]uint64{},
-		Response: NewHistogram(), Service: NewHistogram(), FirstByte: NewHistogram(),
+		Response: newHistogram(figures), Service: newHistogram(figures), FirstByte: newHistogram(figures),
 	}
 }
 

@@ -192,9 +192,12 @@ type MachineState struct {
 // Histogram is an HdrHistogram that is saved as its own compressed encoding.
 type Histogram struct{ *hdrhistogram.Histogram }
 
-// NewHistogram holds 1 µs to 5 min at three significant figures.
-func NewHistogram() *Histogram {
-	return &Histogram{hdrhistogram.New(1, (5 * time.Minute).Microseconds(), 3)}
+// NewHistogram holds 1 µs to 5 min at three significant figures, in 164 KiB.
+func NewHistogram() *Histogram { return newHistogram(3) }
+
+// newHistogram holds as many significant figures; with 2 it takes 23 KiB.
+func newHistogram(figures int) *Histogram {
+	return &Histogram{hdrhistogram.New(1, (5 * time.Minute).Microseconds(), figures)}
 }
 
 // Observe records one duration; what is out of range is clamped to it.
