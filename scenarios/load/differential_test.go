@@ -94,6 +94,12 @@ func TestSameAsStandard(t *testing.T) {
 							}
 							return struct{ io.Reader }{strings.NewReader(body)}
 						}
+						if path == "/abort" {
+							// HEAD leaves a connection that looks fine and is about to be closed,
+							// on which a POST can't be tried again.
+							standard.CloseIdleConnections()
+							lean.CloseIdleConnections()
+						}
 						a, aBody, aErr := do(t, standard, method, srv.URL+path, reader())
 						b, bBody, bErr := do(t, lean, method, srv.URL+path, reader())
 						if (aErr == nil) != (bErr == nil) || a == nil || b == nil {
