@@ -203,10 +203,15 @@ func (f *trafficFlags) check(sc *scenarios.Scenario) error {
 // the scenarios' own what is about models that don't run.
 func (f *trafficFlags) expectations(p *scenarios.Plan) error {
 	labels := map[*scenarios.Scenario][]string{}
+	var inOrder []*scenarios.Scenario
 	for _, c := range p.Cells {
+		if labels[c.Scenario] == nil {
+			inOrder = append(inOrder, c.Scenario)
+		}
 		labels[c.Scenario] = append(labels[c.Scenario], c.Contestant.Label)
 	}
-	for sc, models := range labels {
+	for _, sc := range inOrder {
+		models := labels[sc]
 		sc.Expect = slices.DeleteFunc(sc.Expect, func(text string) bool { return sc.CheckExpectation(text, models) != nil })
 		for _, text := range f.expect {
 			if err := sc.CheckExpectation(text, models); err != nil {
