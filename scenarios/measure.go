@@ -177,7 +177,7 @@ func (s *Scenario) Demands() []app.Demand {
 
 // demand is what a request of the scenario asks of the application, on average.
 func (s *Scenario) demand() (d app.Demand) {
-	var wait, units, lock, sum float64
+	var wait, units, lock, block, sum float64
 	for i, one := range s.Demands() {
 		w := s.Requests[i].Weight
 		if w == 0 {
@@ -187,9 +187,11 @@ func (s *Scenario) demand() (d app.Demand) {
 		wait += w * float64(one.Wait)
 		units += w * float64(one.Units)
 		lock += w * float64(one.Lock)
+		block += w * float64(one.Block)
 	}
 	if sum > 0 {
-		d.Wait, d.Units, d.Lock = int(math.Round(wait/sum)), int(math.Round(units/sum)), int(math.Round(lock/sum))
+		d.Wait, d.Units = int(math.Round(wait/sum)), int(math.Round(units/sum))
+		d.Lock, d.Block = int(math.Round(lock/sum)), int(math.Round(block/sum))
 	}
 	return d
 }

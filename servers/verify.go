@@ -34,6 +34,7 @@ func Probes() []Probe {
 		{Method: "GET", Target: "/cpu?units=2"},
 		{Method: "GET", Target: "/mixed?ms=1&units=1"},
 		{Method: "GET", Target: "/locked?wait=1&hold=1"},
+		{Method: "GET", Target: "/block?ms=1"},
 		{Method: "GET", Target: "/echo?a=1&b=two%20words&a=3", Header: [][2]string{{"X-Lab", "one"}, {"X-Lab", "two"}, {"Accept", "text/plain"}}},
 		{Method: "POST", Target: "/echo", Header: [][2]string{{"Content-Type", "text/x-probe"}}, Body: "name=value"},
 		{Method: "PUT", Target: "/upload", Body: big},

@@ -25,6 +25,9 @@ type Request struct {
 	// Gone is closed when the client has gone away; nil where the server
 	// can't tell.
 	Gone <-chan struct{}
+	// Loop is set where the request shares its thread with others; Gone is
+	// then not looked at. See Loop.
+	Loop *Loop
 }
 
 // A Response takes the application's answer. Start is called exactly once,
@@ -46,4 +49,8 @@ type Demand struct {
 	// answers no more than 1000/Lock such requests a second. Waiting for the
 	// lock is not counted; that depends on the others.
 	Lock int `json:"lock,omitempty"`
+	// Block is how many of the milliseconds of Wait it holds the thread that
+	// it runs on. Where requests share one, all of them wait meanwhile: that
+	// thread answers no more than 1000/Block such requests a second.
+	Block int `json:"block,omitempty"`
 }

@@ -19,6 +19,9 @@ fields of GET and no body.
 	GET /locked?wait=40&hold=10
 	                 waited 40 ms         first, beside all others
 	                 held 10 ms           then, with the server's one lock
+	GET /block?ms=200
+	                 blocked 200 ms       its thread held in the kernel, or one
+	                                      of a pool if the server has one
 	ANY /echo        method GET
 	                 path /echo
 	                 query a=1&b=2        "query " where there is none
@@ -66,6 +69,12 @@ several requests at a time, those queue for a lock within the process first, in
 the order in which they came, so that only one stands in the kernel's queue. A
 holder that dies gives the lock back. Without the variable, or where there is no
 flock(2), the lock is one within the process.
+
+/wait, /mixed, /locked, /stream and /hang wait without a thread wherever the
+server can do with one for many requests: their waiting is for something that
+tells when it is there. /block is the other kind: a driver or a library that
+was written for a thread for each request. On an event loop it stops the world,
+as computing does (/cpu, /mixed), unless there is a pool to hand both to.
 
 Faults are looked for in this order:
 

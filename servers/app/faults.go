@@ -17,11 +17,10 @@ func (a *App) crash(Response, *Request, []int) error {
 }
 
 func (a *App) hang(_ Response, r *Request, _ []int) error {
-	for r.Gone == nil {
+	for r.Loop == nil && r.Gone == nil {
 		time.Sleep(time.Hour) // a bare select would be reported as a deadlock in a program that does nothing else
 	}
-	<-r.Gone
-	return ErrGone
+	return await(r, func(func()) {}) // nobody will say done
 }
 
 // leak keeps memory and writes to each page of it, since memory that was only

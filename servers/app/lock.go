@@ -2,7 +2,8 @@ package app
 
 import (
 	"os"
-	"strconv"
+	"slices"
+	"sync"
 )
 
 // lockVariable names the environment variable in which the server's processes
@@ -13,20 +14,22 @@ const lockVariable = "GATEWAYLAB_LOCK"
 // A lock is what only one request at a time can have, among all processes of a
 // server: as if they shared a database's row, or a file.
 type lock struct {
-	turn chan struct{} // full while someone in this process has, or waits for, the file's lock
-	file *os.File      // opened by the first who needs it; whose turn it is may use it
+	mu    sync.Mutex
+	taken bool      // someone in this process has, or waits for, the file's lock
+	queue []*waiter // for that, in the order in which they came
+	file  *os.File  // opened by the first who needs it; whose turn it is may use it
 }
 
-func newLock() lock { return lock{turn: make(chan struct{}, 1)} }
+type waiter struct {
+	turn bool // it is his
+	done func()
+}
 
-// take waits for the lock, or returns ErrGone as soon as gone is closed (nil:
-// the server can't tell). Whoever waits for another request of this process
-// holds no thread.
-func (l *lock) take(gone <-chan struct{}) error {
-	select {
-	case l.turn <- struct{}{}:
-	case <-gone:
-		return ErrGone
+// take waits for the lock, or returns ErrGone as soon as the client has gone.
+// Whoever waits for another request of this process holds no thread.
+func (l *lock) take(r *Request) error {
+	if err := l.wait(r); err != nil {
+		return err
 	}
 	if l.file == nil {
 		path := os.Getenv(lockVariable)
@@ -35,36 +38,87 @@ func (l *lock) take(gone <-chan struct{}) error {
 		}
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		if err != nil {
-			<-l.turn
+			l.pass()
 			return err
 		}
 		l.file = f
 	}
-	if gone == nil {
+	if r.Loop == nil && r.Gone == nil {
 		return l.took(flock(l.file))
 	}
 	if free, err := tryFlock(l.file); free || err != nil {
 		return l.took(err)
 	}
 	taken := make(chan error, 1)
-	go func() { taken <- flock(l.file) }()
-	select {
-	case err := <-taken:
-		return l.took(err)
-	case <-gone:
-		go func() { // nothing ends a wait for a file's lock but the lock
-			if l.took(<-taken) == nil {
-				l.release()
-			}
+	gone := await(r, func(done func()) {
+		go func() {
+			taken <- flock(l.file)
+			done()
 		}()
-		return ErrGone
+	})
+	if gone == nil {
+		return l.took(<-taken)
+	}
+	go func() { // nothing ends a wait for a file's lock but the lock
+		if l.took(<-taken) == nil {
+			l.release()
+		}
+	}()
+	return gone
+}
+
+// wait returns when it is the request's turn.
+func (l *lock) wait(r *Request) error {
+	w := &waiter{}
+	err := await(r, func(done func()) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.taken {
+			w.done = done
+			l.queue = append(l.queue, w)
+			return
+		}
+		l.taken, w.turn = true, true
+		done()
+	})
+	if err != nil {
+		l.leave(w)
+	}
+	return err
+}
+
+// leave is for whoever has given up, perhaps in the very moment in which the
+// turn was his.
+func (l *lock) leave(w *waiter) {
+	l.mu.Lock()
+	turn := w.turn
+	if i := slices.Index(l.queue, w); i >= 0 {
+		l.queue = slices.Delete(l.queue, i, i+1)
+	}
+	l.mu.Unlock()
+	if turn {
+		l.pass()
+	}
+}
+
+// pass gives the turn to the next.
+func (l *lock) pass() {
+	l.mu.Lock()
+	var next *waiter
+	if l.taken = len(l.queue) > 0; l.taken {
+		next, l.queue = l.queue[0], l.queue[1:]
+		next.turn = true
+	}
+	l.mu.Unlock()
+	if next != nil {
+		next.done()
 	}
 }
 
 // took passes the turn on if the lock could not be had.
 func (l *lock) took(err error) error {
 	if err != nil {
-		<-l.turn
+		l.pass()
 	}
 	return err
 }
@@ -73,7 +127,7 @@ func (l *lock) release() {
 	if l.file != nil {
 		unflock(l.file)
 	}
-	<-l.turn
+	l.pass()
 }
 
 func (a *App) locked(w Response, r *Request, v []int) error {
@@ -81,7 +135,7 @@ func (a *App) locked(w Response, r *Request, v []int) error {
 	if err := sleep(r, wait); err != nil {
 		return err
 	}
-	switch err := a.lock.take(r.Gone); err {
+	switch err := a.lock.take(r); err {
 	case nil:
 	case ErrGone:
 		return err
@@ -93,5 +147,5 @@ func (a *App) locked(w Response, r *Request, v []int) error {
 	if err != nil {
 		return err
 	}
-	return text(w, 200, waited(wait)+"held "+strconv.Itoa(hold)+" ms\n")
+	return text(w, 200, waited(wait)+"held "+milliseconds(hold))
 }

@@ -60,7 +60,7 @@ func TestLockExcludes(t *testing.T) {
 func TestLockGone(t *testing.T) {
 	lockFile(t)
 	other, a := New(), New()
-	if err := other.lock.take(nil); err != nil {
+	if err := other.lock.take(&Request{}); err != nil {
 		t.Fatal(err)
 	}
 	gone := make(chan struct{})

@@ -24,6 +24,7 @@ func every() param {
 }
 func waiting() param   { return param{key: "wait", absent: 40, high: 600_000} }
 func holding() param   { return param{key: "hold", absent: 10, high: 60_000} }
+func blocking() param  { return param{key: "ms", absent: 200, high: 60_000} }
 func size() param      { return param{key: "n", absent: 1024, high: 64 << 20} }
 func mebibytes() param { return param{key: "mib", absent: 1, high: 1024} }
 
@@ -92,6 +93,8 @@ func DemandOf(target string) Demand {
 		return Demand{Wait: v[0], Units: v[1]}
 	case "/locked":
 		return Demand{Wait: v[0] + v[1], Lock: v[1]}
+	case "/block":
+		return Demand{Wait: v[0], Block: v[0]}
 	case "/stream":
 		return Demand{Wait: (v[0] - 1) * v[1]}
 	}

@@ -21,7 +21,7 @@ type App struct {
 }
 
 // New returns an application that has leaked nothing yet.
-func New() *App { return &App{routes: routes(), lock: newLock()} }
+func New() *App { return &App{routes: routes()} }
 
 // A handler answers one route, given the values of the route's parameters in
 // their order. The client's faults have been answered before; an error means

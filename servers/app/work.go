@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"io"
 	"strconv"
-	"time"
 )
 
 // What a unit of work is made of. A step hashes 31 blocks and the padding's
@@ -38,39 +37,35 @@ func (a *App) wait(w Response, r *Request, v []int) error {
 	return text(w, 200, waited(v[0]))
 }
 
-func (a *App) cpu(w Response, _ *Request, v []int) error {
-	return text(w, 200, worked(v[0]))
+func (a *App) cpu(w Response, r *Request, v []int) error {
+	sum, err := worked(r, v[0])
+	if err != nil {
+		return err
+	}
+	return text(w, 200, sum)
 }
 
 func (a *App) mixed(w Response, r *Request, v []int) error {
 	if err := sleep(r, v[0]); err != nil {
 		return err
 	}
-	return text(w, 200, waited(v[0])+worked(v[1]))
+	sum, err := worked(r, v[1])
+	if err != nil {
+		return err
+	}
+	return text(w, 200, waited(v[0])+sum)
 }
 
-func waited(ms int) string { return "waited " + strconv.Itoa(ms) + " ms\n" }
+func waited(ms int) string { return "waited " + milliseconds(ms) }
 
-func worked(units int) string {
-	d := Work(units)
-	return "units " + strconv.Itoa(units) + "\nsha256 " + hexadecimal(d[:]) + "\n"
-}
+func milliseconds(n int) string { return strconv.Itoa(n) + " ms\n" }
 
-// sleep waits, or returns ErrGone as soon as the client has gone.
-func sleep(r *Request, ms int) error {
-	d := time.Duration(ms) * time.Millisecond
-	if r.Gone == nil {
-		time.Sleep(d)
-		return nil
+func worked(r *Request, units int) (string, error) {
+	var d [sha256.Size]byte
+	if err := offload(r, func() { d = Work(units) }); err != nil {
+		return "", err
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-r.Gone:
-		return ErrGone
-	}
+	return "units " + strconv.Itoa(units) + "\nsha256 " + hexadecimal(d[:]) + "\n", nil
 }
 
 // digest reads a body to its end.
