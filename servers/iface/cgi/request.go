@@ -22,46 +22,73 @@ import (
 // PATH_INFO as one path. The body ends after CONTENT_LENGTH bytes, whatever
 // stdin does (RFC 3875 §4.2); without CONTENT_LENGTH there is none.
 func Request(variables []string, stdin io.Reader) (*app.Request, error) {
-	r := &app.Request{}
-	var script, path string
-	length := "0"
+	var b Builder
 	for _, v := range variables {
 		name, value, _ := strings.Cut(v, "=")
-		switch name {
-		case "REQUEST_METHOD":
-			r.Method = value
-		case "SCRIPT_NAME":
-			script = value
-		case "PATH_INFO":
-			path = value
-		case "QUERY_STRING":
-			r.Query = value
-		case "CONTENT_LENGTH":
-			if value != "" {
-				length = value
-			}
-		case "CONTENT_TYPE":
-			if value != "" {
-				r.Header = append(r.Header, app.Field{Name: "Content-Type", Value: value})
-			}
-		case "HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE": // said twice by some servers
-		default:
-			if field, ok := strings.CutPrefix(name, "HTTP_"); ok {
-				r.Header = append(r.Header, app.Field{Name: fieldName(field), Value: value})
-			}
+		b.Set(name, value)
+	}
+	return b.Request(stdin)
+}
+
+// A Builder makes a request of variables that come one by one. Its memory is
+// used again for the next one.
+type Builder struct {
+	request      app.Request
+	body         body
+	script, path string
+	length       string
+}
+
+// Set takes one variable.
+func (b *Builder) Set(name, value string) {
+	switch name {
+	case "REQUEST_METHOD":
+		b.request.Method = value
+	case "SCRIPT_NAME":
+		b.script = value
+	case "PATH_INFO":
+		b.path = value
+	case "QUERY_STRING":
+		b.request.Query = value
+	case "CONTENT_LENGTH":
+		b.length = value
+	case "CONTENT_TYPE":
+		if value != "" {
+			b.request.Header = append(b.request.Header, app.Field{Name: "Content-Type", Value: value})
+		}
+	case "HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE": // said twice by some servers
+	default:
+		if field, ok := strings.CutPrefix(name, "HTTP_"); ok {
+			b.request.Header = append(b.request.Header, app.Field{Name: fieldName(field), Value: value})
 		}
 	}
+}
+
+// Request returns the request, which is valid until Reset.
+func (b *Builder) Request(stdin io.Reader) (*app.Request, error) {
+	r := &b.request
 	if r.Method == "" {
 		return nil, errors.New("REQUEST_METHOD is not set: this is a CGI program, to be started by a web server")
 	}
-	n, err := strconv.ParseInt(length, 10, 64)
-	if err != nil || n < 0 {
-		return nil, errors.New("CONTENT_LENGTH " + strconv.Quote(length) + ": expected a number of bytes")
+	r.Length = 0
+	if b.length != "" {
+		n, err := strconv.ParseInt(b.length, 10, 64)
+		if err != nil || n < 0 {
+			return nil, errors.New("CONTENT_LENGTH " + strconv.Quote(b.length) + ": expected a number of bytes")
+		}
+		r.Length = n
 	}
-	r.Path = script + path
-	r.Length = n
-	r.Body = &body{stdin, n}
+	r.Path = b.script + b.path
+	b.body = body{stdin, r.Length}
+	r.Body = &b.body
 	return r, nil
+}
+
+// Reset forgets the request.
+func (b *Builder) Reset() {
+	header := b.request.Header
+	clear(header)
+	*b = Builder{request: app.Request{Header: header[:0]}}
 }
 
 // body is io.LimitedReader with an early end of the input as the error it is.
@@ -82,8 +109,25 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// fieldName turns X_REQUEST_ID into X-Request-Id.
+// fieldName turns X_REQUEST_ID into X-Request-Id. The fields that nearly every
+// request has cost no memory.
 func fieldName(variable string) string {
+	switch variable {
+	case "HOST":
+		return "Host"
+	case "ACCEPT":
+		return "Accept"
+	case "ACCEPT_ENCODING":
+		return "Accept-Encoding"
+	case "ACCEPT_LANGUAGE":
+		return "Accept-Language"
+	case "COOKIE":
+		return "Cookie"
+	case "REFERER":
+		return "Referer"
+	case "USER_AGENT":
+		return "User-Agent"
+	}
 	name := []byte(variable)
 	lower := false
 	for i, c := range name {
