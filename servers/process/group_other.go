@@ -28,6 +28,9 @@ func (*Group) Log() string { return "" }
 // Board is the group's scoreboard.
 func (*Group) Board() *Scoreboard { return nil }
 
+// Upstream is the scoreboard of the launch's upstream i.
+func (*Group) Upstream(int) *Scoreboard { return nil }
+
 // PIDs are the live processes of the tree.
 func (*Group) PIDs() []int { return nil }
 

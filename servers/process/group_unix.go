@@ -8,37 +8,51 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// A Group is a tree of running processes: the started commands, which are its
+// A Group is trees of running processes: the started commands, which are their
 // leaders, and everything that descends from them. All methods are safe for
 // concurrent use.
 type Group struct {
 	launch  Launch
-	board   *Scoreboard
+	units   []*unit  // the front first
 	control *os.File // the only write end of the control pipe
 	log     *tail
-	theirs  passed
-	tree    *tree
 	lock    *lockFile
-	done    chan struct{} // closed by tend when it returns
+	theirs  passed
+	done    chan struct{} // closed when the first part has come to its end
+	ending  sync.Once     // closes done
 
-	mu     sync.Mutex
-	life   *life
-	ready  bool          // deaths from now on are for the supervisor, if there is one
-	err    error         // how the first leader to exit by itself did so
-	asked  bool          // Stop has been called
-	reaped reaped        // by exited leaders and by all they had reaped
-	cpu    time.Duration // most that Usage has seen
+	mu    sync.Mutex
+	ready bool  // deaths from now on are for the supervisor, if there is one
+	err   error // how the first leader to exit by itself did so
+	asked bool  // Stop has been called
 
 	stop stopping
 }
 
-// A life is one run of the commands: without supervision a group has but one.
+// A unit is a Part that runs.
+type unit struct {
+	*Group
+	Part
+	board     *Scoreboard
+	boardFile *os.File
+	listener  *os.File
+	tree      *tree
+	gone      chan struct{} // closed by tend when it returns
+
+	// Under the group's lock.
+	life   *life
+	reaped reaped        // by exited leaders and by all they had reaped
+	cpu    time.Duration // most that has been seen
+}
+
+// A life is one run of a part's commands: without supervision it has but one.
 type life struct {
 	leaders []*leader
 	over    chan struct{} // closed when the first of them has exited
@@ -58,30 +72,37 @@ type reaped struct {
 	voluntary, involuntary uint64 // context switches, only of lives that were followed by another
 }
 
-// passed is what the children inherit. A group that can be started again keeps
-// it, and so keeps the socket listening: connections wait in the kernel's queue
-// while nobody is there to accept them.
+// passed is what the children of all parts inherit. A group that can be started
+// again keeps it, and the parts' listeners and boards too: connections wait in
+// the kernel's queue while nobody is there to accept them.
 type passed struct {
-	listener, control, board *os.File
-	log                      *os.File // the write end
+	control *os.File
+	log     *os.File // the write end
 }
 
-func (p *passed) close() error {
+// letGo closes the ends that belong to the children.
+func (g *Group) letGo() error {
+	files := []**os.File{&g.theirs.control, &g.theirs.log}
+	for _, p := range g.units {
+		files = append(files, &p.listener, &p.boardFile)
+	}
 	var errs []error
-	for _, f := range []*os.File{p.listener, p.control, p.board, p.log} {
-		if f != nil {
-			errs = append(errs, f.Close())
+	for _, f := range files {
+		if *f != nil {
+			errs = append(errs, (*f).Close())
+			*f = nil
 		}
 	}
-	*p = passed{}
 	return errors.Join(errs...)
 }
 
 // Start starts the commands. It returns as soon as they run, which is before
 // they serve: a request sent at once waits in the listener's queue.
 func Start(l Launch) (*Group, error) {
-	if len(l.Commands) == 0 {
-		return nil, errors.New("start processes: there is no command")
+	for _, p := range l.parts() {
+		if len(p.Commands) == 0 {
+			return nil, errors.New("start processes: there is no command")
+		}
 	}
 	g := &Group{launch: l, done: make(chan struct{})}
 	g.stop.begun, g.stop.hurry, g.stop.over = make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -89,12 +110,21 @@ func Start(l Launch) (*Group, error) {
 		return nil, fmt.Errorf("start %s: %w", l.Commands[0].Path, err)
 	}
 	go g.log.follow()
-	err := g.begin()
+	var err error
+	for _, p := range g.units {
+		if err == nil {
+			err = p.begin()
+		} else {
+			p.life = unlived()
+		}
+	}
 	if !l.Supervise {
 		// The lab keeps no end that belongs to the children.
-		err = errors.Join(err, g.theirs.close())
+		err = errors.Join(err, g.letGo())
 	}
-	go g.tend()
+	for _, p := range g.units {
+		go p.tend()
+	}
 	if err != nil {
 		return nil, errors.Join(err, g.Stop(0))
 	}
@@ -111,11 +141,6 @@ func (g *Group) connect() (err error) {
 			}
 		}
 	}()
-	board, boardFile, err := NewScoreboard()
-	if err != nil {
-		return err
-	}
-	made = append(made, board, boardFile)
 	r, w, err := os.Pipe() // both ends close on exec: no child keeps the write end
 	if err != nil {
 		return fmt.Errorf("control pipe: %w", err)
@@ -131,38 +156,49 @@ func (g *Group) connect() (err error) {
 		return fmt.Errorf("log pipe: %w", err)
 	}
 	made = append(made, log, logEnd)
-	listener, err := duplicate(g.launch.Listener)
-	if err != nil {
-		return fmt.Errorf("listener: %w", err)
+	for _, p := range g.launch.parts() {
+		board, boardFile, err := NewScoreboard()
+		if err != nil {
+			return err
+		}
+		made = append(made, board, boardFile)
+		listener, err := duplicate(p.Listener)
+		if err != nil {
+			return fmt.Errorf("listener: %w", err)
+		}
+		if listener != nil {
+			made = append(made, listener)
+		}
+		g.units = append(g.units, &unit{
+			Group: g, Part: p, board: board, boardFile: boardFile, listener: listener,
+			tree: newTree(), gone: make(chan struct{}),
+		})
 	}
-	g.board, g.control, g.lock, g.log = board, w, lock, log
-	g.theirs = passed{listener, r, boardFile, logEnd}
+	g.control, g.lock, g.log = w, lock, log
+	g.theirs = passed{r, logEnd}
 	return nil
 }
 
-// begin starts all commands. On an error those that it could start are part of
-// the group, to be stopped with it.
-func (g *Group) begin() error {
+// begin starts all commands of a part. On an error those that it could start
+// are part of it, to be stopped with it.
+func (p *unit) begin() error {
 	l := &life{over: make(chan struct{})}
-	err := withCores(g.launch.Cores, func() error {
-		for _, c := range g.launch.Commands {
-			if g.launch.Supervise {
+	err := withCores(p.launch.Cores, func() error {
+		for _, c := range p.Commands {
+			if p.launch.Supervise {
 				c = again(c)
 			}
-			if err := g.start(c); err != nil {
+			if err := p.start(c); err != nil {
 				return fmt.Errorf("start %s: %w", c.Path, err)
 			}
 			l.leaders = append(l.leaders, &leader{cmd: c, gone: make(chan struct{})})
 		}
 		return nil
 	})
-	if g.tree == nil {
-		g.tree = newTree()
-	}
-	g.tree.follow(l.leaders)
-	g.life = l
+	p.tree.follow(l.leaders)
+	p.life = l
 	for _, leader := range l.leaders {
-		go g.wait(l, leader)
+		go p.wait(l, leader)
 	}
 	if err != nil {
 		l.end(err)
@@ -170,15 +206,15 @@ func (g *Group) begin() error {
 	return err
 }
 
-func (g *Group) start(c *exec.Cmd) error {
-	theirs := []*os.File{g.theirs.listener, g.theirs.control, g.theirs.board}
+func (p *unit) start(c *exec.Cmd) error {
+	theirs := []*os.File{p.listener, p.theirs.control, p.boardFile}
 	c.ExtraFiles = append(theirs, c.ExtraFiles...)
-	c.Env = append(c.Environ(), LockVariable+"="+g.lock.path)
+	c.Env = append(c.Environ(), LockVariable+"="+p.lock.path)
 	if c.Stdout == nil {
-		c.Stdout = g.theirs.log
+		c.Stdout = p.theirs.log
 	}
 	if c.Stderr == nil {
-		c.Stderr = g.theirs.log
+		c.Stderr = p.theirs.log
 	}
 	if c.SysProcAttr == nil {
 		c.SysProcAttr = &syscall.SysProcAttr{}
@@ -190,25 +226,32 @@ func (g *Group) start(c *exec.Cmd) error {
 }
 
 // wait reaps a leader and keeps how it ended.
-func (g *Group) wait(l *life, leader *leader) {
+func (p *unit) wait(l *life, leader *leader) {
 	c := leader.cmd
 	err := c.Wait()
-	g.log.settle()
-	g.mu.Lock()
+	p.log.settle()
+	p.mu.Lock()
 	if st := c.ProcessState; st != nil {
-		g.reaped.cpu += st.UserTime() + st.SystemTime()
+		p.reaped.cpu += st.UserTime() + st.SystemTime()
 	}
 	var died error
-	if !g.asked {
+	if !p.asked {
 		how := "exit status 0"
 		if err != nil {
 			how = err.Error()
 		}
 		died = fmt.Errorf("%s (process %d): %s", c.Path, c.Process.Pid, how)
 	}
-	g.mu.Unlock()
+	p.mu.Unlock()
 	close(leader.gone)
 	l.end(died)
+}
+
+// unlived is the life of commands that were never started.
+func unlived() *life {
+	l := &life{over: make(chan struct{})}
+	l.end(nil)
+	return l
 }
 
 // end ends a life, if it hasn't ended before.
@@ -243,37 +286,56 @@ func (g *Group) Err() error {
 // Log is the last 16 KiB of what the processes printed.
 func (g *Group) Log() string { return g.log.String() }
 
-// Board is the group's scoreboard. Once the group has stopped it shows what it
-// showed last.
-func (g *Group) Board() *Scoreboard { return g.board }
+// Board is the scoreboard of the front, or of all there is. Once the group has
+// stopped it shows what it showed last.
+func (g *Group) Board() *Scoreboard { return g.units[0].board }
 
-// PIDs are the live processes of the tree, in ascending order.
+// Upstream is the scoreboard of the launch's upstream i.
+func (g *Group) Upstream(i int) *Scoreboard { return g.units[1+i].board }
+
+// PIDs are the live processes of all trees, in ascending order.
 func (g *Group) PIDs() []int {
-	found, err := g.tree.scan(true)
+	var pids []int
+	for _, p := range g.units {
+		pids = append(pids, p.pids()...)
+	}
+	slices.Sort(pids)
+	return pids
+}
+
+func (p *unit) pids() (pids []int) {
+	found, err := p.tree.scan(true)
 	if err != nil {
 		return nil
 	}
-	pids := make([]int, 0, len(found))
-	for _, p := range found {
-		if !p.zombie {
-			pids = append(pids, p.pid)
+	for _, st := range found {
+		if !st.zombie {
+			pids = append(pids, st.pid)
 		}
 	}
 	return pids
 }
 
 // leaders are the commands of the present life, or of the last.
-func (g *Group) leaders() []*leader {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.life.leaders
+func (p *unit) leaders() []*leader {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.life.leaders
 }
 
 // Signal sends a signal to each command that still runs; not to what they
 // have started, which is theirs to manage.
 func (g *Group) Signal(s os.Signal) error {
 	var errs []error
-	for _, l := range g.leaders() {
+	for _, p := range g.units {
+		errs = append(errs, p.signal(s))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *unit) signal(s os.Signal) error {
+	var errs []error
+	for _, l := range p.leaders() {
 		if err := l.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			errs = append(errs, fmt.Errorf("signal %v to process %d: %w", s, l.cmd.Process.Pid, err))
 		}

@@ -36,6 +36,11 @@ type Launch struct {
 	Commands []*exec.Cmd
 	// Listener is a listening socket, or nil. It stays the caller's to close.
 	Listener *os.File
+	// Upstreams are what Commands stand in front of, if anything, each with a
+	// listener and a scoreboard of its own. A stop begins at the front: an
+	// upstream is asked only when all before it are gone, so that what the
+	// front has taken in can still be served.
+	Upstreams []Part
 	// Cores are the CPUs that the whole tree may use; nil = all. Only Linux
 	// can restrict them.
 	Cores []int
@@ -45,6 +50,19 @@ type Launch struct {
 	// Supervise has the commands started again when one of them exits by
 	// itself, once Group.Ready has been called; see there.
 	Supervise bool
+}
+
+// A Part is commands that belong together: they share a listener, which stays
+// the caller's to close, and a scoreboard; when one of them dies under
+// supervision, all of them are started again, and no other part is touched.
+type Part struct {
+	Commands []*exec.Cmd
+	Listener *os.File
+}
+
+// parts are all parts of the launch, the front first.
+func (l *Launch) parts() []Part {
+	return append([]Part{{l.Commands, l.Listener}}, l.Upstreams...)
 }
 
 // LockVariable names the environment variable in which each command, and what

@@ -49,15 +49,46 @@ func (g *Group) Stop(grace time.Duration) error {
 }
 
 func (g *Group) end() error {
-	// A supervised group has kept the socket: whoever comes from now on must
-	// not wait for a server that is to come no more.
-	err := errors.Join(g.theirs.close(), g.terminate())
-	killed, kerr := g.kill()
-	if kerr == nil && len(killed) > 0 {
-		kerr = fmt.Errorf("did not stop when asked and had to be killed: process %s", strings.Join(killed, ", "))
+	// A supervised group has kept the sockets: whoever comes from now on must
+	// not wait for a server that is to come no more. Those of upstreams stay
+	// until their front has served what it had taken.
+	err := g.closeListener()
+	for _, p := range g.units {
+		err = errors.Join(err, p.terminate())
 	}
-	err = errors.Join(err, kerr)
-	for _, l := range g.leaders() {
+	err = errors.Join(err, g.letGo())
+	var killed []string
+	for _, p := range g.units {
+		order, kerr := p.kill()
+		err = errors.Join(err, kerr)
+		killed = append(killed, order...)
+	}
+	if len(killed) > 0 {
+		err = errors.Join(err, fmt.Errorf("did not stop when asked and had to be killed: process %s", strings.Join(killed, ", ")))
+	}
+	for _, p := range g.units {
+		err = errors.Join(err, p.collect())
+	}
+	return errors.Join(err, g.control.Close(), g.log.Close(), g.lock.Close())
+}
+
+// closeListener closes the front's listener where the group has kept it.
+func (g *Group) closeListener() error {
+	g.mu.Lock() // no new life begins meanwhile
+	defer g.mu.Unlock()
+	front := g.units[0]
+	if front.listener == nil {
+		return nil
+	}
+	err := front.listener.Close()
+	front.listener = nil
+	return err
+}
+
+// collect waits until all leaders are reaped, and whoever waits for them has
+// noticed.
+func (p *unit) collect() (err error) {
+	for _, l := range p.leaders() {
 		select {
 		case <-l.gone:
 		case <-time.After(killTime):
@@ -65,15 +96,20 @@ func (g *Group) end() error {
 		}
 	}
 	select {
-	case <-g.done:
+	case <-p.gone:
 	case <-time.After(killTime): // it waits for a process that can't be reaped
 	}
-	return errors.Join(err, g.control.Close(), g.log.Close(), g.board.Close(), g.lock.Close())
+	return errors.Join(err, p.board.Close())
 }
 
 // terminate asks, and waits until nothing is left or patience is out.
-func (g *Group) terminate() error {
-	orphans, leaders := true, g.leaders()
+func (p *unit) terminate() error {
+	select {
+	case <-p.stop.hurry:
+		return nil // to be killed
+	default:
+	}
+	orphans, leaders := true, p.leaders()
 	for _, l := range leaders {
 		select {
 		case <-l.gone:
@@ -81,23 +117,23 @@ func (g *Group) terminate() error {
 			orphans = false
 		}
 	}
-	err := g.Signal(syscall.SIGTERM)
+	err := p.signal(syscall.SIGTERM)
 	if orphans { // whoever would have passed the signal on is dead
-		for _, pid := range g.PIDs() {
+		for _, pid := range p.pids() {
 			_ = syscall.Kill(pid, syscall.SIGTERM) // it may have gone meanwhile
 		}
 	}
 	for _, l := range leaders {
 		select {
 		case <-l.gone:
-		case <-g.stop.hurry:
+		case <-p.stop.hurry:
 			return err
 		}
 	}
-	for wait := time.Millisecond; len(g.PIDs()) > 0; wait = min(2*wait, 8*stopPoll) {
+	for wait := time.Millisecond; len(p.pids()) > 0; wait = min(2*wait, 8*stopPoll) {
 		select {
 		case <-time.After(wait):
-		case <-g.stop.hurry:
+		case <-p.stop.hurry:
 			return err
 		}
 	}
@@ -106,25 +142,25 @@ func (g *Group) terminate() error {
 
 // kill kills until nothing is left: a process may fork between being seen and
 // being killed. It names what it has killed.
-func (g *Group) kill() (order []string, err error) {
+func (p *unit) kill() (order []string, err error) {
 	killed := map[int]string{}
 	for end := time.Now().Add(killTime); ; time.Sleep(stopPoll) {
-		left, err := g.tree.scan(true)
+		left, err := p.tree.scan(true)
 		if err != nil {
 			return order, fmt.Errorf("look for processes left over: %w", err)
 		}
 		alive := false
-		for _, p := range left {
-			if p.zombie {
-				g.tree.reap(p)
+		for _, st := range left {
+			if st.zombie {
+				p.tree.reap(st)
 				continue
 			}
 			alive = true
-			if _, again := killed[p.pid]; !again {
-				killed[p.pid] = p.name
-				order = append(order, fmt.Sprintf("%d (%s)", p.pid, p.name))
+			if _, again := killed[st.pid]; !again {
+				killed[st.pid] = st.name
+				order = append(order, fmt.Sprintf("%d (%s)", st.pid, st.name))
 			}
-			_ = syscall.Kill(p.pid, syscall.SIGKILL) // it may have gone meanwhile
+			_ = syscall.Kill(st.pid, syscall.SIGKILL) // it may have gone meanwhile
 		}
 		switch {
 		case !alive:

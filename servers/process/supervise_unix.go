@@ -16,10 +16,11 @@ import (
 // Ready says that the commands have begun to serve. A death before that is a
 // failure to start, which another try would not mend, and the end of a
 // supervised group as of any other. After it, when a command of a supervised
-// group exits by itself, whatever its status, what it leaves behind is killed,
-// and all commands are started again after 100 ms, with the same listener, over
-// and over; each time counts in Status.Restarts. The group gives up when they
-// have died 50 times in a row without having taken a request.
+// group exits by itself, whatever its status, what its part leaves behind is
+// killed, and all commands of that part are started again after 100 ms, with the
+// same listener, over and over; each time counts in Status.Restarts. The group
+// gives up when a part's have died 50 times in a row without having taken a
+// request, as its scoreboard tells.
 //
 // The error is that of a command that has died already.
 func (g *Group) Ready() error {
@@ -29,56 +30,58 @@ func (g *Group) Ready() error {
 	return g.err
 }
 
-// tend waits for the end of each life and begins the next, until there is none.
-func (g *Group) tend() {
-	defer close(g.done)
+// tend waits for the end of each life of a part and begins the next, until
+// there is none.
+func (p *unit) tend() {
+	defer close(p.gone)
+	defer p.ending.Do(func() { close(p.done) })
 	var served uint64
 	for fruitless := 1; ; fruitless++ {
-		<-g.life.over // no other goroutine begins lives
-		if st := g.board.Read(); st.Served > served || st.Busy() > 0 {
+		<-p.life.over // no other goroutine begins lives
+		if st := p.board.Read(); st.Served > served || st.Busy() > 0 {
 			served, fruitless = st.Served, 1
 		}
-		if !g.revive(g.life, fruitless) {
+		if !p.revive(p.life, fruitless) {
 			return
 		}
 	}
 }
 
 // revive clears up after a life and begins the next, if there is to be one.
-func (g *Group) revive(l *life, fruitless int) bool {
-	g.mu.Lock()
-	asked, supervised := g.asked, g.launch.Supervise && g.ready
-	g.mu.Unlock()
+func (p *unit) revive(l *life, fruitless int) bool {
+	p.mu.Lock()
+	asked, supervised := p.asked, p.launch.Supervise && p.ready
+	p.mu.Unlock()
 	switch {
 	case asked && supervised:
 		return false
 	case !supervised:
-		g.fail(l.err)
+		p.fail(l.err)
 		return false
 	case fruitless > maxFruitless:
-		g.fail(fmt.Errorf("given up after %d starts in a row that served nothing: %w", maxFruitless, l.err))
+		p.fail(fmt.Errorf("given up after %d starts in a row that served nothing: %w", maxFruitless, l.err))
 		return false
 	}
-	g.log.say(fmt.Sprintf("%v; starting it again", l.err))
-	if err := g.bury(l); err != nil {
-		g.fail(errors.Join(l.err, err))
+	p.log.say(fmt.Sprintf("%v; starting it again", l.err))
+	if err := p.bury(l); err != nil {
+		p.fail(errors.Join(l.err, err))
 		return false
 	}
 	select {
-	case <-g.stop.begun:
+	case <-p.stop.begun:
 		return false
 	case <-time.After(restartPause):
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.asked {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asked {
 		return false
 	}
-	if left, err := g.tree.scan(true); err == nil && len(left) == 0 {
-		g.reaped.cpu = max(g.reaped.cpu, g.cpu) // with what orphans had used, whom others have reaped
+	if left, err := p.tree.scan(true); err == nil && len(left) == 0 {
+		p.reaped.cpu = max(p.reaped.cpu, p.cpu) // with what orphans had used, whom others have reaped
 	}
-	g.board.Restarted()
-	_ = g.begin() // a failure ends the new life at once
+	p.board.Restarted()
+	_ = p.begin() // a failure ends the new life at once
 	return true
 }
 
@@ -94,19 +97,19 @@ func (g *Group) fail(err error) {
 // bury kills what a life has left, as systemd does with all of a service's
 // control group (systemd.kill(5)), so that no worker of a dead arbiter serves on beside the new
 // one's, and frees the slots. Before that it takes into account what they have used.
-func (g *Group) bury(l *life) error {
-	_, uerr := g.Sample()
-	if _, err := g.kill(); err != nil {
+func (p *unit) bury(l *life) error {
+	_, uerr := p.usage(false)
+	if _, err := p.kill(); err != nil {
 		return errors.Join(uerr, err)
 	}
-	g.board.Clear()
+	p.board.Clear()
 	for _, leader := range l.leaders {
 		<-leader.gone
 		if used, ok := leader.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			g.mu.Lock()
-			g.reaped.voluntary += uint64(used.Nvcsw)
-			g.reaped.involuntary += uint64(used.Nivcsw)
-			g.mu.Unlock()
+			p.mu.Lock()
+			p.reaped.voluntary += uint64(used.Nvcsw)
+			p.reaped.involuntary += uint64(used.Nivcsw)
+			p.mu.Unlock()
 		}
 	}
 	return uerr

@@ -14,20 +14,41 @@ func (g *Group) Usage() (Usage, error) { return g.usage(true) }
 func (g *Group) Sample() (Usage, error) { return g.usage(false) }
 
 func (g *Group) usage(detail bool) (Usage, error) {
-	g.mu.Lock()
-	gone := g.reaped // before the live are read: a leader that goes in between must not count twice
-	g.mu.Unlock()
-	u, err := g.tree.measure(detail)
-	if err != nil {
-		return Usage{}, fmt.Errorf("measure processes: %w", err)
+	var all Usage
+	for i, p := range g.units {
+		u, err := p.usage(detail)
+		if err != nil {
+			return Usage{}, fmt.Errorf("measure processes: %w", err)
+		}
+		if i == 0 || u.MemoryKind == "rss" {
+			all.MemoryKind = u.MemoryKind // one that can't tell makes the sum a sum of both kinds
+		}
+		all.CPU += u.CPU
+		all.Memory += u.Memory
+		all.Processes += u.Processes
+		all.Threads += u.Threads
+		all.Files += u.Files
+		all.Voluntary += u.Voluntary
+		all.Involuntary += u.Involuntary
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	return all, nil
+}
+
+func (p *unit) usage(detail bool) (Usage, error) {
+	p.mu.Lock()
+	gone := p.reaped // before the live are read: a leader that goes in between must not count twice
+	p.mu.Unlock()
+	u, err := p.tree.measure(detail)
+	if err != nil {
+		return Usage{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	u.CPU += gone.cpu
 	u.Voluntary += gone.voluntary
 	u.Involuntary += gone.involuntary
 	// What one reading missed of a dying process is there in the next.
-	g.cpu = max(g.cpu, u.CPU)
-	u.CPU = g.cpu
+	p.cpu = max(p.cpu, u.CPU)
+	u.CPU = p.cpu
 	return u, nil
 }
