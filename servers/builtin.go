@@ -11,13 +11,16 @@ import (
 
 func builtin(name string) func(Settings, Programs) []*exec.Cmd {
 	return func(s Settings, p Programs) []*exec.Cmd {
-		args := append([]string{"--app", p.App, name}, s.words()...)
-		cmd := exec.Command(p.Server, args...)
-		if raceEnabled { // or each process would sleep for a second before it exits
-			cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
-		}
-		return []*exec.Cmd{cmd}
+		return []*exec.Cmd{builtinCommand(p, name, s.words())}
 	}
+}
+
+func builtinCommand(p Programs, name string, words []string) *exec.Cmd {
+	cmd := exec.Command(p.Server, append([]string{"--app", p.App, name}, words...)...)
+	if raceEnabled { // or each process would sleep for a second before it exits
+		cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	}
+	return cmd
 }
 
 func backlog() Option {
@@ -29,6 +32,7 @@ func cgi() Model {
 		Name:      "cgi",
 		Doc:       "fork and exec a new process for every request (CGI/1.1, RFC 3875)",
 		Process:   "one process per request",
+		Wire:      WireHTTP,
 		Interface: "CGI",
 		HTTP:      "1.0, 1.1",
 		Options: []Option{
@@ -50,6 +54,7 @@ func prefork() Model {
 		Name:      "prefork",
 		Doc:       "workers forked in advance, each serving one request at a time (as gunicorn's sync worker)",
 		Process:   "a fixed set of worker processes under an arbiter",
+		Wire:      WireHTTP,
 		Interface: "function call",
 		HTTP:      "1.0, 1.1 (one request per connection)",
 		Options: []Option{
@@ -72,6 +77,7 @@ func async() Model {
 		Name:      "async",
 		Doc:       "one process, a goroutine for each connection, keep-alive",
 		Process:   "one process, many requests side by side",
+		Wire:      WireHTTP,
 		Interface: "function call",
 		HTTP:      "1.0, 1.1, 2, WebSocket",
 		Async:     true,

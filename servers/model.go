@@ -24,6 +24,7 @@ type Model struct {
 	Name      string
 	Doc       string // one line
 	Process   string // how requests map onto processes
+	Wire      string // what is spoken on its listener: WireHTTP, WireFastCGI, …
 	Interface string // how the application is called
 	HTTP      string // versions spoken to the client
 	Async     bool   // whether one process holds several requests at a time
@@ -43,6 +44,15 @@ type Model struct {
 	// the control pipe as file 4 and the scoreboard as file 5.
 	Commands func(Settings, Programs) []*exec.Cmd
 }
+
+// The protocols that a model may speak on its listener. One that doesn't speak
+// HTTP has a front before it, the lab's own if the spec names none.
+const (
+	WireHTTP    = "HTTP"
+	WireFastCGI = "FastCGI"
+	WireSCGI    = "SCGI"
+	WireUWSGI   = "uwsgi"
+)
 
 // Settings are a model's options with every default filled in.
 type Settings map[string]string
@@ -88,6 +98,9 @@ func Lookup(name string) (*Model, error) {
 		}
 		names = append(names, models[i].Name)
 	}
+	if slices.ContainsFunc(Fronts(), func(f Front) bool { return f.Name == name }) {
+		return nil, fmt.Errorf("%s stands before a model: %s+MODEL, as in %s+%s", name, name, name, names[0])
+	}
 	return nil, fmt.Errorf("no model is called %q%s", name, Nearest(name, names))
 }
 
@@ -111,48 +124,76 @@ func Nearest(name string, known []string) string {
 	return "; did you mean " + best + "?" + all
 }
 
-// Configured is a model with its settings: what a spec means.
+// Configured is a model with its settings, and the front before it, if there
+// is one, with its own: what a spec means.
 type Configured struct {
 	Model    *Model
 	Spec     Spec
 	Settings Settings
+
+	Front         *Front // nil: clients speak to the model itself
+	FrontSettings Settings
 }
 
-// Resolve finds a spec's model and checks and completes its options.
+// Resolve finds a spec's model and front, and checks and completes their
+// options. A model that doesn't speak HTTP gets the lab's own front if the spec
+// names none.
 func Resolve(text string) (*Configured, error) {
 	spec, err := ParseSpec(text)
 	if err != nil {
 		return nil, err
 	}
-	if spec.Front != nil {
-		return nil, fmt.Errorf("model spec %q: no front is called %q; leave %q out", text, spec.Front.Name, spec.Front.Name+"+")
+	c := &Configured{Spec: spec}
+	fail := func(err error) (*Configured, error) { return nil, fmt.Errorf("model spec %q: %w", text, err) }
+	if c.Model, err = Lookup(spec.Model.Name); err != nil {
+		return fail(err)
 	}
-	m, err := Lookup(spec.Model.Name)
-	if err != nil {
-		return nil, fmt.Errorf("model spec %q: %w", text, err)
+	if c.Settings, err = settle(c.Model.Name, c.Model.Options, spec.Model.Options); err != nil {
+		return fail(err)
 	}
-	set := make(Settings, len(m.Options))
-	keys := make([]string, len(m.Options))
-	for i, o := range m.Options {
+	front := spec.Front
+	if front == nil && c.Model.Wire != WireHTTP {
+		front = &Part{Name: ownFront}
+	}
+	if front == nil {
+		return c, nil
+	}
+	if c.Front, err = LookupFront(front.Name); err != nil {
+		return fail(err)
+	}
+	if c.FrontSettings, err = settle(c.Front.Name, c.Front.Options, front.Options); err != nil {
+		return fail(err)
+	}
+	if err := c.checkChain(); err != nil {
+		return fail(err)
+	}
+	return c, nil
+}
+
+// settle checks the options given and fills in the rest.
+func settle(name string, known []Option, given []Setting) (Settings, error) {
+	set := make(Settings, len(known))
+	keys := make([]string, len(known))
+	for i, o := range known {
 		set[o.Key] = o.Default
 		keys[i] = o.Key
 	}
-	for _, s := range spec.Model.Options {
+	for _, s := range given {
 		i := slices.Index(keys, s.Key)
 		if i < 0 {
-			return nil, fmt.Errorf("model spec %q: %s has no option %q%s", text, m.Name, s.Key, Nearest(s.Key, keys))
+			return nil, fmt.Errorf("%s has no option %q%s", name, s.Key, Nearest(s.Key, keys))
 		}
-		if err := m.Options[i].Check(s.Value); err != nil {
-			return nil, fmt.Errorf("model spec %q: %s=%s: %w", text, s.Key, s.Value, err)
+		if err := known[i].Check(s.Value); err != nil {
+			return nil, fmt.Errorf("%s=%s: %w", s.Key, s.Value, err)
 		}
 		set[s.Key] = s.Value
 	}
-	return &Configured{Model: m, Spec: spec, Settings: set}, nil
+	return set, nil
 }
 
-// Slots is how many requests the configured model can hold at once; 0 for as
-// many as come.
-func (c *Configured) Slots() int { return c.Model.Slots(c.Settings) }
+// Slots is how many requests the configured model can hold at once, all its
+// instances together; 0 for as many as come.
+func (c *Configured) Slots() int { return c.instances() * c.Model.Slots(c.Settings) }
 
 func whole(low, high int) func(string) error {
 	return func(v string) error {

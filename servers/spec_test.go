@@ -109,6 +109,37 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+func TestResolveChain(t *testing.T) {
+	c, err := servers.Resolve("front:instances=3,balance=random+prefork:workers=8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Front.Name != "front" || c.FrontSettings["balance"] != "random" || c.FrontSettings["socket"] != "unix" || c.Settings["workers"] != "8" {
+		t.Errorf("front %s %v, model %v", c.Front.Name, c.FrontSettings, c.Settings)
+	}
+	if c.Slots() != 24 {
+		t.Errorf("%d slots, want 3 × 8", c.Slots())
+	}
+	if c.Spec.String() != "front:instances=3,balance=random+prefork:workers=8" {
+		t.Errorf("spec %s", c.Spec)
+	}
+	for text, want := range map[string]string{
+		"frond+async":               "did you mean front?",
+		"async+async":               `no front is called "async"`,
+		"front:instance=4+async":    "front has no option \"instance\"; did you mean instances?",
+		"front:instances=0+async":   "expected a whole number from 1 to 64",
+		"front:balance=fair+async":  "expected random or round-robin or least-connections or shared",
+		"front+asinc":               "did you mean async?",
+		"front+async:tls=on":        "leave tls=on out",
+		"front+prefork:instances=4": "prefork has no option",
+		"front":                     "front stands before a model",
+	} {
+		if _, err := servers.Resolve(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", text, err, want)
+		}
+	}
+}
+
 // Every row of the table must be usable as it stands.
 func TestModelTable(t *testing.T) {
 	seen := map[string]bool{}
@@ -117,7 +148,7 @@ func TestModelTable(t *testing.T) {
 			t.Errorf("%s stands twice in the table", m.Name)
 		}
 		seen[m.Name] = true
-		if m.Doc == "" || m.Process == "" || m.Interface == "" || m.HTTP == "" || m.Noun == "" {
+		if m.Doc == "" || m.Process == "" || m.Wire == "" || m.Interface == "" || m.HTTP == "" || m.Noun == "" {
 			t.Errorf("%s: a description is missing: %+v", m.Name, m)
 		}
 		for _, o := range m.Options {
@@ -130,6 +161,22 @@ func TestModelTable(t *testing.T) {
 		}
 		if _, err := servers.Resolve(m.Name); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func TestFrontTable(t *testing.T) {
+	for _, f := range servers.Fronts() {
+		if f.Doc == "" || f.Process == "" || f.HTTP == "" || len(f.Wires) == 0 || f.Commands == nil {
+			t.Errorf("%s: a description is missing: %+v", f.Name, f)
+		}
+		for _, o := range f.Options {
+			if o.Doc == "" {
+				t.Errorf("%s:%s has no description", f.Name, o.Key)
+			}
+			if err := o.Check(o.Default); err != nil {
+				t.Errorf("%s:%s: the default is refused: %v", f.Name, o.Key, err)
+			}
 		}
 	}
 }

@@ -30,13 +30,19 @@ type Launch struct {
 	// Requests that come meanwhile wait in the listen queue.
 	Supervise bool
 	Log       io.Writer // also gets what the processes print; nil = only kept for Log
+	// Tap, if set, is called for every hop behind the first before anything is
+	// started, and returns where Hop.From shall connect in place of Hop.Address:
+	// to whoever wants to see what passes, and passes everything on.
+	Tap func(Hop) (network, address string, err error)
 }
 
-// An Instance is a running model.
+// An Instance is a running model, with the front before it if there is one.
 type Instance struct {
-	group  *process.Group
-	addr   string
-	scheme string
+	configured *Configured
+	group      *process.Group
+	addr       string
+	scheme     string
+	chain      *chain // nil: there is no front
 }
 
 // Start starts a model and returns when it answers. The listener is bound
@@ -58,27 +64,29 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: listen on %s: %w; choose another --addr or stop what holds it", c.Spec, addr, err)
 	}
-	group, err := process.Start(process.Launch{
-		Commands: c.Model.Commands(settings, l.Programs),
-		Listener: listener,
-		Cores:    l.Cores,
-		Log:      l.Log,
-
-		Supervise: l.Supervise,
-	})
-	if cerr := listener.Close(); err == nil && cerr != nil {
-		err = errors.Join(cerr, group.Stop(0))
+	i := &Instance{configured: c, addr: bound, scheme: scheme}
+	launch := process.Launch{Listener: listener, Cores: l.Cores, Log: l.Log, Supervise: l.Supervise}
+	if c.Front == nil {
+		launch.Commands = c.Model.Commands(settings, l.Programs)
+	} else if i.chain, err = c.link(&l, bound); err == nil {
+		launch.Commands, launch.Upstreams = i.chain.front, i.chain.behind
+	}
+	if err == nil {
+		i.group, err = process.Start(launch)
+	}
+	// The children have their own.
+	if cerr := errors.Join(listener.Close(), i.chain.closeListeners()); err == nil && cerr != nil {
+		err = errors.Join(cerr, i.group.Stop(0))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", c.Spec, err)
+		return nil, fmt.Errorf("start %s: %w", c.Spec, errors.Join(err, i.chain.remove()))
 	}
-	i := &Instance{group: group, addr: bound, scheme: scheme}
 	err = i.ready(ctx)
 	if err == nil {
-		err = group.Ready()
+		err = i.group.Ready()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Spec, err), group.Stop(0))
+		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Spec, err), i.Close(0))
 	}
 	return i, nil
 }
@@ -87,7 +95,7 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 // and the scheme of the URLs that the server then answers.
 func (c *Configured) secured(wanted bool) (Settings, string) {
 	settings := c.Settings
-	if _, has := settings["tls"]; has && wanted {
+	if _, has := settings["tls"]; has && wanted && c.Front == nil {
 		settings = maps.Clone(settings)
 		settings["tls"] = "on"
 	}
@@ -102,11 +110,21 @@ func (c *Configured) secured(wanted bool) (Settings, string) {
 // only just made it.
 func unseen() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
 
-// Available says whether the programs that the model needs are installed.
+// Available says whether the programs that the model and its front need are
+// installed.
 func (c *Configured) Available() error {
-	for _, p := range c.Model.Needs {
+	if c.Front != nil {
+		if err := installed(c.Front.Name, c.Front.Needs); err != nil {
+			return err
+		}
+	}
+	return installed(c.Model.Name, c.Model.Needs)
+}
+
+func installed(name string, programs []string) error {
+	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {
-			return fmt.Errorf("%s needs %s, which is not on PATH", c.Model.Name, p)
+			return fmt.Errorf("%s needs %s, which is not on PATH", name, p)
 		}
 	}
 	return nil
@@ -181,8 +199,14 @@ func (i *Instance) URL() string { return i.scheme + "://" + i.addr }
 // Addr is the address it listens on.
 func (i *Instance) Addr() string { return i.addr }
 
-// Status reads the worker slots.
-func (i *Instance) Status() process.Status { return i.group.Board().Read() }
+// Status reads the worker slots of the model, all its instances together.
+// Queued and Rejected are those of the front too.
+func (i *Instance) Status() process.Status {
+	if i.chain == nil {
+		return i.group.Board().Read()
+	}
+	return i.chain.status(i.group)
+}
 
 // Usage measures the instance's whole process tree.
 func (i *Instance) Usage() (process.Usage, error) { return i.group.Usage() }
@@ -208,4 +232,6 @@ func (i *Instance) Signal(s os.Signal) error { return i.group.Signal(s) }
 
 // Close stops the instance: TERM, then after grace KILL for everything that is
 // left. The error tells what had to be killed.
-func (i *Instance) Close(grace time.Duration) error { return i.group.Stop(grace) }
+func (i *Instance) Close(grace time.Duration) error {
+	return errors.Join(i.group.Stop(grace), i.chain.remove())
+}

@@ -55,7 +55,8 @@ every is the millisecond; "100ms" means the same as "100".
 /echo leaves out what differs from one way of carrying a request to another,
 and not from one request to another: Host, Content-Length, Expect, the
 hop-by-hop fields, what CGI withholds (Authorization, Proxy-Authorization,
-Proxy) and names that a CGI variable can't carry (anything but letters, digits
+Proxy), what a proxy says of itself and its client (Forwarded, Via,
+X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, X-Real-Ip) and names that a CGI variable can't carry (anything but letters, digits
 and "-"). Names are in canonical form (X-Request-Id); values of a repeated name
 are joined with ", ", those of Cookie with "; ". In path, query and values the
 bytes below 0x20, 0x7f and "%" … are written as %XX, so that no value can forge
@@ -75,6 +76,10 @@ server can do with one for many requests: their waiting is for something that
 tells when it is there. /block is the other kind: a driver or a library that
 was written for a thread for each request. On an event loop it stops the world,
 as computing does (/cpu, /mixed), unless there is a pool to hand both to.
+
+Where the environment variable GATEWAYLAB_SLOW is set to a whole number n from
+1 to 100, whatever waits, waits n times as long as it says (the lock is held for
+that long too): so that one of several back ends can be a slow one.
 
 Faults are looked for in this order:
 

@@ -72,7 +72,8 @@ func carried(name string) bool {
 	}
 	switch name {
 	case "Host", "Content-Length", "Expect", // said elsewhere, or spent on the way
-		"Authorization", "Proxy-Authorization", "Proxy": // withheld by CGI
+		"Authorization", "Proxy-Authorization", "Proxy", // withheld by CGI
+		"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip": // a proxy's to say
 		return false
 	}
 	return !HopByHop(name)

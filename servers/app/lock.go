@@ -132,7 +132,7 @@ func (l *lock) release() {
 
 func (a *App) locked(w Response, r *Request, v []int) error {
 	wait, hold := v[0], v[1]
-	if err := sleep(r, wait); err != nil {
+	if err := a.sleep(r, wait); err != nil {
 		return err
 	}
 	switch err := a.lock.take(r); err {
@@ -142,7 +142,7 @@ func (a *App) locked(w Response, r *Request, v []int) error {
 	default:
 		return text(w, 500, "500 internal server error: the lock: "+err.Error()+"\n")
 	}
-	err := sleep(r, hold)
+	err := a.sleep(r, hold)
 	a.lock.release()
 	if err != nil {
 		return err

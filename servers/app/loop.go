@@ -23,7 +23,8 @@ type Loop struct {
 }
 
 // sleep waits, or returns ErrGone as soon as the client has gone.
-func sleep(r *Request, ms int) error {
+func (a *App) sleep(r *Request, ms int) error {
+	ms *= a.slow
 	d := time.Duration(ms) * time.Millisecond
 	switch {
 	case r.Loop != nil:
@@ -72,7 +73,7 @@ func offload(r *Request, work func()) error {
 func (a *App) block(w Response, r *Request, v []int) error {
 	ms := v[0]
 	err := offload(r, func() {
-		until := time.Now().Add(time.Duration(ms) * time.Millisecond)
+		until := time.Now().Add(time.Duration(ms*a.slow) * time.Millisecond)
 		for left := time.Until(until); left > 0; left = time.Until(until) {
 			holdThread(left)
 		}

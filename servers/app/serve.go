@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,10 +19,20 @@ type App struct {
 	leaked [][]byte // what /leak keeps; here, so that it goes with the App
 
 	lock lock
+	slow int // how many times as long it waits as it says
 }
 
 // New returns an application that has leaked nothing yet.
-func New() *App { return &App{routes: routes()} }
+func New() *App { return &App{routes: routes(), slow: slowness()} }
+
+// slowness reads how many times as long as asked this application waits.
+func slowness() int {
+	n, err := strconv.Atoi(os.Getenv("GATEWAYLAB_SLOW"))
+	if err != nil || n < 1 || n > 100 {
+		return 1
+	}
+	return n
+}
 
 // A handler answers one route, given the values of the route's parameters in
 // their order. The client's faults have been answered before; an error means

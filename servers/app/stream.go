@@ -12,7 +12,7 @@ func (a *App) stream(w Response, r *Request, v []int) error {
 	chunks, every := v[0], v[1]
 	for i := 1; i <= chunks; i++ {
 		if i > 1 {
-			if err := sleep(r, every); err != nil {
+			if err := a.sleep(r, every); err != nil {
 				return err
 			}
 		}

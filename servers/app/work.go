@@ -31,7 +31,7 @@ func Work(units int) [sha256.Size]byte {
 }
 
 func (a *App) wait(w Response, r *Request, v []int) error {
-	if err := sleep(r, v[0]); err != nil {
+	if err := a.sleep(r, v[0]); err != nil {
 		return err
 	}
 	return text(w, 200, waited(v[0]))
@@ -46,7 +46,7 @@ func (a *App) cpu(w Response, r *Request, v []int) error {
 }
 
 func (a *App) mixed(w Response, r *Request, v []int) error {
-	if err := sleep(r, v[0]); err != nil {
+	if err := a.sleep(r, v[0]); err != nil {
 		return err
 	}
 	sum, err := worked(r, v[1])

@@ -23,17 +23,23 @@ func (l slotListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	tcp, ok := c.(*net.TCPConn)
+	half, ok := c.(halfCloser)
 	if !ok {
 		return c, nil // not shown on the board, but served
 	}
-	return &slotConn{TCPConn: tcp, board: l.board, pid: l.pid, slot: l.board.Claim(l.pid)}, nil
+	return &slotConn{halfCloser: half, board: l.board, pid: l.pid, slot: l.board.Claim(l.pid)}, nil
 }
 
-// A slotConn is a connection with its slot, nil when all were taken. The
-// embedded type is the concrete one so that net/http still finds its ReadFrom.
+// A halfCloser is a TCP or a Unix connection: net/http says before it closes
+// one that nothing more will come, if it can.
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
+// A slotConn is a connection with its slot, nil when all were taken.
 type slotConn struct {
-	*net.TCPConn
+	halfCloser
 	board *process.Scoreboard
 	pid   int
 	slot  *process.Slot
@@ -52,7 +58,7 @@ type slotConn struct {
 // Read looks at how the connection begins: net/http doesn't tell, and calls
 // ConnState for a request that isn't one when it finds HTTP/2.
 func (sc *slotConn) Read(p []byte) (int, error) {
-	n, err := sc.TCPConn.Read(p)
+	n, err := sc.halfCloser.Read(p)
 	if !sc.begun && n > 0 {
 		sc.begun, sc.http2 = true, bytes.HasPrefix(p[:n], []byte("PRI "))
 	}

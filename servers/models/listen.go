@@ -14,6 +14,21 @@ func setBacklog(listener *os.File, n int) error {
 	return onSocket(listener, "set the backlog", func(fd int) error { return unix.Listen(fd, n) })
 }
 
+// noDelay has small writes leave at once. On a Unix socket they do anyway, and
+// the option is refused.
+func noDelay(fd int) error {
+	if isUnix(fd) {
+		return nil
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+}
+
+func isUnix(fd int) bool {
+	name, err := unix.Getsockname(fd)
+	_, is := name.(*unix.SockaddrUnix)
+	return err == nil && is
+}
+
 // onSocket runs f on the file's descriptor and leaves its blocking mode, which
 // other processes share, as it is (File.Fd would change it).
 func onSocket(file *os.File, what string, f func(fd int) error) error {

@@ -13,15 +13,17 @@ import (
 // it, block, but no longer than wake. Connections inherit the timeouts, and
 // that small writes leave at once, which saves setting them on each.
 func prepareListener(listener *os.File, wake time.Duration) error {
-	tv := unix.NsecToTimeval(int64(wake))
 	return onSocket(listener, "set the timeouts", func(fd int) error {
-		return errors.Join(
-			unix.SetNonblock(fd, false),
-			unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv),
-			unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv),
-			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
-		)
+		return errors.Join(unix.SetNonblock(fd, false), setTimeouts(fd, wake), noDelay(fd))
 	})
+}
+
+func setTimeouts(fd int, wake time.Duration) error {
+	tv := unix.NsecToTimeval(int64(wake))
+	return errors.Join(
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv),
+	)
 }
 
 // An acceptor accepts connections by blocking in accept(2), in which all
@@ -29,15 +31,22 @@ func prepareListener(listener *os.File, wake time.Duration) error {
 // workers in poll(2) before a non-blocking accept are all woken.)
 type acceptor struct {
 	fd      int
+	wake    time.Duration // that a connection doesn't inherit; 0 = it does
 	thread  int
 	waiting atomic.Bool
 	leaving atomic.Bool
 }
 
 // newAcceptor must be called on the thread that will accept.
-func newAcceptor(listener *os.File, _ time.Duration) (*acceptor, error) {
+func newAcceptor(listener *os.File, wake time.Duration) (*acceptor, error) {
 	a := &acceptor{thread: unix.Gettid()}
-	err := onSocket(listener, "accept from the socket", func(fd int) error { a.fd = fd; return nil })
+	err := onSocket(listener, "accept from the socket", func(fd int) error {
+		a.fd = fd
+		if isUnix(fd) { // whose connections are made by the client
+			a.wake = wake
+		}
+		return nil
+	})
 	return a, err
 }
 
@@ -50,6 +59,12 @@ func (a *acceptor) next() (int, error) {
 		fd, _, err := unix.Accept4(a.fd, unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
+			if a.wake > 0 {
+				if err := setTimeouts(fd, a.wake); err != nil {
+					unix.Close(fd)
+					return 0, os.NewSyscallError("setsockopt", err)
+				}
+			}
 			return fd, nil
 		case unix.EINTR, unix.ECONNABORTED:
 		case unix.EAGAIN:

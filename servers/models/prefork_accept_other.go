@@ -65,7 +65,7 @@ func (a *acceptor) prepare(fd int) error {
 		unix.SetNonblock(fd, false),
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &a.wake),
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &a.wake),
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		noDelay(fd),
 	)
 	if err != nil {
 		unix.Close(fd)

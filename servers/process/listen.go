@@ -15,14 +15,26 @@ import (
 // The socket is plain TCP. Go's default on Linux, Multipath TCP, is not what
 // the servers that are compared here listen on, and an MPTCP listener ignores
 // SO_RCVTIMEO, with which a worker that blocks in accept(2) is woken.
-func Listen(addr string) (*os.File, string, error) {
+func Listen(addr string) (*os.File, string, error) { return listen("tcp", addr) }
+
+// ListenUnix is Listen for a Unix socket at a path, which must be short: the
+// kernel takes 104 to 108 bytes. The file there is the caller's to remove.
+func ListenUnix(path string) (*os.File, error) {
+	f, _, err := listen("unix", path)
+	return f, err
+}
+
+func listen(network, addr string) (*os.File, string, error) {
 	var config net.ListenConfig
 	config.SetMultipathTCP(false)
-	l, err := config.Listen(context.Background(), "tcp", addr)
+	l, err := config.Listen(context.Background(), network, addr)
 	if err != nil {
 		return nil, "", err
 	}
-	f, err := l.(*net.TCPListener).File()
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
+	}
+	f, err := l.(interface{ File() (*os.File, error) }).File()
 	// The file is a duplicate: closing the original leaves the socket open.
 	if err := errors.Join(err, l.Close()); err != nil {
 		if f != nil {

@@ -1,0 +1,167 @@
+package servers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+
+	"gatewaylab/servers/process"
+)
+
+// A chain is what stands behind a front, ready to be started, and what the
+// front is started with. A nil chain has nothing to let go of.
+type chain struct {
+	folder    string // private: whoever can't enter it can't reach the model
+	listeners []*os.File
+	hops      []Hop
+	front     []*exec.Cmd
+	behind    []process.Part // one for each instance
+}
+
+// maxSocketPath is what every system takes, its final NUL byte counted.
+const maxSocketPath = 104
+
+// link binds a listener for each instance of the model, or one for all, and
+// makes the commands. Address is where the front listens.
+func (c *Configured) link(l *Launch, address string) (_ *chain, err error) {
+	ch := &chain{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ch.closeListeners(), ch.remove())
+		}
+	}()
+	if ch.folder, err = privateFolder(); err != nil {
+		return nil, err
+	}
+	var upstreams []Upstream
+	for n := range c.listeners() {
+		u, err := ch.listen(c.network(), n)
+		if err != nil {
+			return nil, fmt.Errorf("listen for %s: %w", c.Model.Name, err)
+		}
+		hop := c.passes(u)
+		ch.hops = append(ch.hops, hop)
+		if l.Tap != nil {
+			if u.Network, u.Address, err = l.Tap(hop); err != nil {
+				return nil, fmt.Errorf("tap the hop from %s to %s: %w", hop.From, hop.To, err)
+			}
+		}
+		upstreams = append(upstreams, u)
+	}
+	ch.front, err = c.Front.Commands(&Passage{
+		Settings: c.FrontSettings, Model: c.Model, Behind: c.Settings, Programs: l.Programs,
+		Address: address, Folder: ch.folder, Upstreams: upstreams,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up %s: %w", c.Front.Name, err)
+	}
+	for n := range c.instances() {
+		commands := c.Model.Commands(c.Settings, l.Programs)
+		if slow := c.FrontSettings["slow"]; n == 0 && slow != "1" {
+			for _, cmd := range commands {
+				cmd.Env = append(cmd.Environ(), slowVariable+"="+slow)
+			}
+		}
+		ch.behind = append(ch.behind, process.Part{Commands: commands, Listener: ch.listeners[n%len(ch.listeners)]})
+	}
+	return ch, nil
+}
+
+// privateFolder makes a folder that only this user can enter, with a name so
+// short that a socket below it can be bound.
+func privateFolder() (string, error) {
+	folder, err := os.MkdirTemp("", "lab-front-")
+	if err == nil && len(socketPath(folder, maxInstances)) >= maxSocketPath {
+		err = errors.Join(os.Remove(folder), fmt.Errorf("%s is too long a path for a socket", folder))
+		if short, serr := os.MkdirTemp("/tmp", "lab-front-"); serr == nil {
+			folder, err = short, nil
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("make a folder for sockets: %w; set TMPDIR to a folder with a short name", err)
+	}
+	return folder, nil
+}
+
+func socketPath(folder string, n int) string { return filepath.Join(folder, strconv.Itoa(n)+".sock") }
+
+func (ch *chain) listen(network string, n int) (Upstream, error) {
+	if network == "unix" {
+		path := socketPath(ch.folder, n)
+		f, err := process.ListenUnix(path)
+		if err != nil {
+			return Upstream{}, err
+		}
+		ch.listeners = append(ch.listeners, f)
+		return Upstream{network, path}, nil
+	}
+	f, addr, err := process.Listen("127.0.0.1:0")
+	if err != nil {
+		return Upstream{}, err
+	}
+	ch.listeners = append(ch.listeners, f)
+	return Upstream{network, addr}, nil
+}
+
+func (ch *chain) closeListeners() error {
+	if ch == nil {
+		return nil
+	}
+	var errs []error
+	for _, f := range ch.listeners {
+		errs = append(errs, f.Close())
+	}
+	ch.listeners = nil
+	return errors.Join(errs...)
+}
+
+// remove removes the folder with all that is in it.
+func (ch *chain) remove() error {
+	if ch == nil || ch.folder == "" {
+		return nil
+	}
+	return os.RemoveAll(ch.folder)
+}
+
+// status puts the boards together. A front counts as queued what it holds and
+// has not answered; what of that is being served, or waits inside the model,
+// is no queue of the front's.
+func (ch *chain) status(g *process.Group) process.Status {
+	front := g.Board().Read()
+	all := process.Status{Restarts: front.Restarts, Rejected: front.Rejected}
+	first := 0
+	for n := range ch.behind {
+		st := g.Upstream(n).Read()
+		all.Workers += st.Workers
+		last := st.Workers
+		for _, sl := range st.Slots {
+			last = max(last, sl.Index+1)
+			sl.Index += first
+			all.Slots = append(all.Slots, sl)
+		}
+		first += last
+		all.Queued += st.Queued
+		all.Unslotted += st.Unslotted
+		all.Served += st.Served
+		all.Restarts += st.Restarts
+		all.Rejected += st.Rejected
+		all.Children += st.Children
+		all.ChildCPU += st.ChildCPU
+	}
+	all.Queued += max(0, front.Queued-all.Queued-all.Busy())
+	return all
+}
+
+// Hops are the steps of a request's way, from the client to the model.
+func (i *Instance) Hops() []Hop {
+	c := i.configured
+	first := Hop{From: "client", To: c.Model.Name, Protocol: c.Model.Wire, Network: "tcp", Address: i.addr}
+	if i.chain == nil {
+		return []Hop{first}
+	}
+	first.To, first.Protocol = c.Front.Name, WireHTTP
+	return append([]Hop{first}, i.chain.hops...)
+}
