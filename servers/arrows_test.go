@@ -55,6 +55,7 @@ func TestArrows(t *testing.T) {
 		"reports":            {"scenarios", "scenarios/expect", "scenarios/load", "servers/app"},
 		"reports/chart":      {"reports", "scenarios", "scenarios/load"},
 		"reports/dashboard":  {"reports", "scenarios", "scenarios/load", "servers/process"},
+		"servers/interop":    {},
 	}
 	for path, p := range goList(t) {
 		name := strings.TrimPrefix(path, "gatewaylab/")

@@ -9,6 +9,7 @@
 package main
 
 import (
+	"io"
 	"os"
 
 	"gatewaylab/servers/app"
@@ -25,6 +26,12 @@ func main() {
 	err = app.New().Serve(w, r)
 	if err == nil {
 		err = w.Flush()
+	}
+	if err == nil {
+		// A server that gives its programs one socket for stdin and stdout, as
+		// Apache's mod_cgid does, loses the end of the answer if there is input
+		// that nobody has read: the kernel resets the connection.
+		_, _ = io.Copy(io.Discard, r.Body) // the answer is given, whatever comes of the rest
 	}
 	if err != nil {
 		os.Stderr.WriteString("labapp: " + err.Error() + "\n")

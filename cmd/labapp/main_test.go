@@ -117,6 +117,30 @@ func dedup(env []string) []string {
 	return out
 }
 
+// What the application has no use for is read all the same: where stdin is a
+// socket, what is left unread costs the answer.
+func TestUnreadBodyIsRead(t *testing.T) {
+	cmd := exec.Command(build(t, lean))
+	const size = 1 << 20 // more than a pipe holds
+	cmd.Env = variables("POST", "/hello", "CONTENT_LENGTH=1048576")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() {
+		_, err := stdin.Write(make([]byte, size))
+		written <- err
+	}()
+	out, err := cmd.Output()
+	if err != nil || !strings.HasPrefix(string(out), "Status: 405 ") {
+		t.Errorf("answered %q, %v", out, err)
+	}
+	if err := <-written; err != nil {
+		t.Errorf("the body was not taken: %v", err)
+	}
+}
+
 // A hanging program must hang, and not be found deadlocked by the runtime.
 func TestHang(t *testing.T) {
 	cmd := exec.Command(build(t, lean))

@@ -1,0 +1,105 @@
+//go:build linux
+
+package interop
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+
+	"gatewaylab/servers"
+)
+
+// pairs is the table: who is put before whom.
+func pairs() []pair {
+	return slices.Concat(beforeOurs(), runningOurs(), runByOurs(), curls())
+}
+
+// nginx before the lab's servers.
+func beforeOurs() []pair {
+	var all []pair
+	for _, spec := range httpModels() {
+		name, _, _ := strings.Cut(spec, ":")
+		all = append(all, pair{
+			from: "nginx", to: "**" + name + "**", via: "HTTP/1.1",
+			needs: []string{"nginx"},
+			open:  behindNginx(spec),
+		})
+	}
+	return all
+}
+
+// Web servers that run the lab's CGI program.
+func runningOurs() []pair {
+	const noMark = "CGI has no mark for a complete answer: without a Content-Length its end is the end of the output, and %s doesn't look at how the program ended"
+	const noLength = "Apache drops the Content-Length of a CGI program (unless ap_trust_cgilike_cl is set), and sends the answer chunked"
+	return []pair{
+		{
+			from: "Apache", to: "**labapp**", via: "CGI (mod_cgid)", needs: []string{"apache2"}, open: apacheRunning,
+			known: map[string]difference{
+				"chunked up":   {"POST /upload", "Apache hands a chunked body on without CONTENT_LENGTH, which to a CGI program says that there is none (RFC 3875 §4.1.2)"},
+				"fixed down":   {`Content-Length ""`, noLength},
+				"cut, fixed":   {errComplete.Error(), noLength + "; its end is then the end of the output"},
+				"cut, chunked": {errComplete.Error(), fmt.Sprintf(noMark, "Apache")},
+			},
+		},
+		{
+			from: "lighttpd", to: "**labapp**", via: "CGI (mod_cgi)", needs: []string{"lighttpd"}, open: lighttpdRunning,
+			known: map[string]difference{"cut, chunked": {errComplete.Error(), fmt.Sprintf(noMark, "lighttpd")}},
+		},
+	}
+}
+
+// The lab's CGI host with programs in other languages.
+func runByOurs() []pair {
+	var all []pair
+	for _, l := range []struct{ language, program, interpreter string }{
+		{"Perl", "cgi.pl", "perl"}, {"shell", "cgi.sh", "sh"}, {"Python", "cgi.py", "python3"},
+	} {
+		all = append(all, pair{
+			from: "**cgi**", to: l.language, via: "CGI",
+			needs: []string{l.interpreter},
+			open:  hosting(l.program),
+		})
+	}
+	return all
+}
+
+// hosting is the lab's CGI host with one of the programs in testdata.
+func hosting(program string) func(*testing.T) *site {
+	return func(t *testing.T) *site {
+		dir := foreignPrograms(t)
+		inst := host(t, "cgi:children=2", filepath.Join(dir, program))
+		s := siteOf(t, inst)
+		s.do = httpClient(inst.URL(), nil)
+		return s
+	}
+}
+
+// httpModels are the models that speak HTTP themselves, with so few places
+// that one which isn't given back is missed.
+func httpModels() []string {
+	return []string{"cgi:children=2", "prefork:workers=2", "async"}
+}
+
+// speaks says whether a model speaks a protocol to its clients.
+func speaks(spec, protocol string) bool {
+	c, err := servers.Resolve(spec)
+	if err != nil {
+		panic(err) // the specs are in this file
+	}
+	return strings.Contains(" "+c.Model.HTTP+",", " "+protocol+",")
+}
+
+func webSocketAt(url string) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		conn, _, _, err := ws.Dial(ctx, url)
+		return conn, err
+	}
+}

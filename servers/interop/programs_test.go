@@ -1,0 +1,294 @@
+//go:build linux
+
+package interop
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+
+	"gatewaylab/servers"
+	"gatewaylab/servers/process"
+)
+
+// grace is how long a program may take to stop when it is asked to.
+const grace = 20 * time.Second
+
+// programs builds labserver and labapp once for all tests.
+var programs = sync.OnceValues(func() (servers.Programs, error) {
+	return servers.FindPrograms(context.Background(), io.Discard)
+})
+
+// folder makes a private folder that other users can enter: Apache and
+// lighttpd leave root.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// configure writes a configuration from a template in testdata.
+func configure(t *testing.T, dir, name string, data any) string {
+	t.Helper()
+	tmpl, err := template.ParseFiles(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := tmpl.Execute(&b, data); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, name)
+	if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// own copies a file to where other users can run it.
+func own(t *testing.T, dir, file, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(dir, name)
+	if err := os.WriteFile(to, b, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// foreignPrograms copies the programs of testdata to a folder that other users
+// can enter, since where the repository is they may not.
+func foreignPrograms(t *testing.T) string {
+	t.Helper()
+	dir := folder(t)
+	files, err := filepath.Glob(filepath.Join("testdata", "programs", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		own(t, dir, f, filepath.Base(f))
+	}
+	return dir
+}
+
+// starter starts processes from one thread that lives as long as this
+// process, since the kernel's signal at a parent's death (prctl(2),
+// PR_SET_PDEATHSIG) comes when the thread ends that forked.
+var starter = sync.OnceValue(func() chan<- func() {
+	jobs := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for job := range jobs {
+			job()
+		}
+	}()
+	return jobs
+})
+
+// foreign starts a program of others' and stops it with the test, checking
+// that nothing is left of it. The listener may be nil.
+func foreign(t *testing.T, listener *os.File, command ...string) *process.Group {
+	t.Helper()
+	path, err := exec.LookPath(command[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := &exec.Cmd{Path: path, Args: command, SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}}
+	cmd.Env = append(os.Environ(), "NGINX=3;")
+	var g *process.Group
+	done := make(chan struct{})
+	starter() <- func() {
+		defer close(done)
+		g, err = process.Start(process.Launch{Commands: []*exec.Cmd{cmd}, Listener: listener})
+	}
+	<-done
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := g.Stop(grace); err != nil {
+			t.Errorf("%s did not stop cleanly: %v", command[0], err)
+		}
+		for _, pid := range g.PIDs() {
+			t.Errorf("%s left process %d behind", command[0], pid)
+		}
+		if err := g.Err(); err != nil {
+			t.Errorf("%s ended by itself: %v", command[0], err)
+		}
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", strings.Join(command, " "), g.Log())
+		}
+	})
+	return g
+}
+
+// listen binds a port to be inherited.
+func listen(t *testing.T) (listener *os.File, addr string) {
+	t.Helper()
+	listener, addr, err := process.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	return listener, addr
+}
+
+// ours starts a model of the lab's, which is started again when a check has
+// killed it.
+func ours(t *testing.T, spec string, tls bool) *servers.Instance {
+	t.Helper()
+	p, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return launch(t, spec, servers.Launch{Programs: p, Supervise: true, TLS: tls})
+}
+
+// host is ours with another program in the application's place.
+func host(t *testing.T, spec, program string) *servers.Instance {
+	t.Helper()
+	p, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.App = program
+	return launch(t, spec, servers.Launch{Programs: p})
+}
+
+func launch(t *testing.T, spec string, l servers.Launch) *servers.Instance {
+	t.Helper()
+	c, err := servers.Resolve(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inst, err := servers.Start(t.Context(), c, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := inst.Close(grace); err != nil {
+			t.Errorf("%s did not stop cleanly: %v", spec, err)
+		}
+		for _, pid := range inst.PIDs() {
+			t.Errorf("%s left process %d behind", spec, pid)
+		}
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", spec, inst.Log())
+		}
+	})
+	return inst
+}
+
+// siteOf is a site whose application runs in a server of the lab's; with
+// whom the client speaks is still to be said.
+func siteOf(t *testing.T, inst *servers.Instance) *site {
+	t.Helper()
+	s := &site{
+		busy:    func() int { return inst.Status().Busy() },
+		serving: func() []int { return answering(inst) },
+		slots:   inst.Status().Workers,
+	}
+	if err := eventually("the request that showed it ready being over", func() bool { return s.busy() == 0 }); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// answering are the processes in which a model has a request.
+func answering(inst *servers.Instance) []int {
+	var pids []int
+	for _, slot := range inst.Status().Slots {
+		if slot.Busy && !slices.Contains(pids, slot.PID) {
+			pids = append(pids, slot.PID)
+		}
+	}
+	return pids
+}
+
+// running are the processes of a group that execute the file.
+func running(g *process.Group, file string) func() []int {
+	return func() []int {
+		var pids []int
+		for _, pid := range g.PIDs() {
+			if exe, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe"); err == nil && exe == file {
+				pids = append(pids, pid)
+			}
+		}
+		return pids
+	}
+}
+
+// answered waits until a site that has just been started answers.
+func answered(t *testing.T, s *site, g *process.Group) *site {
+	t.Helper()
+	var err error
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if err = s.expect(get("/hello"), 200, "hello\n"); err == nil {
+			return s
+		}
+		if died := g.Err(); died != nil {
+			t.Fatal(died)
+		}
+	}
+	t.Fatalf("no answer within %v: %v; it printed:\n%s", patience, err, g.Log())
+	return nil
+}
+
+// onPort starts a program that must bind its port by itself, on one that is
+// free, again if somebody else was quicker.
+func onPort(t *testing.T, start func(t *testing.T, addr string) (*process.Group, error)) (*process.Group, string) {
+	t.Helper()
+	var errs []error
+	for range 5 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := l.Addr().String()
+		l.Close()
+		g, err := start(t, addr)
+		if err == nil {
+			return g, addr
+		}
+		errs = append(errs, err)
+	}
+	t.Fatal(fmt.Errorf("no port: %w", errors.Join(errs...)))
+	return nil, ""
+}
+
+func isRoot() bool { return os.Geteuid() == 0 }
+
+// binds waits until a program listens, or has ended.
+func binds(g *process.Group, addr string) error {
+	err := eventually("a listener on "+addr, func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil || g.Err() != nil
+	})
+	return errors.Join(err, g.Err())
+}
