@@ -44,23 +44,41 @@ func (a *App) upload(w Response, r *Request, _ []int) error {
 // Merge sorts fields by name and joins the values of a name that occurs more
 // than once, in their order, as RFC 9110 §5.3 allows and CGI requires: with
 // ", ", or "; " for Cookie (RFC 6265 §5.4).
-func Merge(fields []Field) []Field {
-	sorted := slices.Clone(fields)
-	slices.SortStableFunc(sorted, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
-	merged := sorted[:0]
-	for _, f := range sorted {
-		last := len(merged) - 1
-		if last < 0 || merged[last].Name != f.Name {
-			merged = append(merged, f)
-			continue
+func Merge(fields []Field) []Field { return MergeInPlace(slices.Clone(fields)) }
+
+// MergeInPlace is Merge for fields that are nobody else's. It allocates only
+// what it joins.
+func MergeInPlace(fields []Field) []Field {
+	slices.SortStableFunc(fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+	merged := fields[:0]
+	for i := 0; i < len(fields); {
+		same := i + 1
+		for same < len(fields) && fields[same].Name == fields[i].Name {
+			same++
 		}
-		separator := ", "
-		if f.Name == "Cookie" {
-			separator = "; "
+		f := fields[i]
+		if same > i+1 {
+			f.Value = joined(fields[i:same])
 		}
-		merged[last].Value += separator + f.Value
+		merged = append(merged, f)
+		i = same
 	}
 	return merged
+}
+
+func joined(fields []Field) string {
+	separator := ", "
+	if fields[0].Name == "Cookie" {
+		separator = "; "
+	}
+	var b strings.Builder
+	for i, f := range fields {
+		if i > 0 {
+			b.WriteString(separator)
+		}
+		b.WriteString(f.Value)
+	}
+	return b.String()
 }
 
 // carried says whether every interface hands the field on, unchanged.

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"gatewaylab/servers/app"
+	"gatewaylab/servers/wire/http1"
 )
 
 // A Mount says where an application is attached and what the server knows
@@ -34,31 +35,84 @@ type Mount struct {
 	AuthType, RemoteUser string
 }
 
+// A Head is what a server knows of a request before its body, whichever parser
+// read it.
+type Head struct {
+	Method string
+	Path   string // percent-decoded
+	Query  string // raw
+	Proto  string // "HTTP/1.1"
+	Host   string // what the client called the server, with a port if it gave one
+	// Fields have names in canonical form. Host and the fields about the
+	// connection may be among them or not.
+	Fields []app.Field
+	// Remote and Local are the connection's ends, "127.0.0.1:4321"; "" where
+	// they are not known.
+	Remote, Local string
+	TLS           bool
+}
+
+// HeadOf takes over what net/http has read.
+func HeadOf(r *http.Request) *Head {
+	h := &Head{
+		Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Proto: r.Proto, Host: r.Host,
+		Fields: make([]app.Field, 0, len(r.Header)),
+		Remote: r.RemoteAddr, TLS: r.TLS != nil,
+	}
+	for name, values := range r.Header {
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		for _, v := range values {
+			h.Fields = append(h.Fields, app.Field{Name: name, Value: v})
+		}
+	}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		h.Local = local.String()
+	}
+	return h
+}
+
+// HeadOf1 takes over what package http1 has read. It shares the request's
+// slice of fields.
+func HeadOf1(r *http1.Request) *Head {
+	return &Head{Method: r.Method, Path: r.Path, Query: r.Query, Proto: r.Proto(), Host: r.Host, Fields: r.Fields}
+}
+
+// Variables is Head.Variables for a request that net/http has read.
+func Variables(r *http.Request, m Mount, length int64) ([]app.Field, error) {
+	return HeadOf(r).Variables(m, length)
+}
+
+// Fields is AppendFields for a request that net/http has read.
+func Fields(r *http.Request) []app.Field {
+	h := HeadOf(r)
+	return AppendFields(make([]app.Field, 0, 1+len(h.Fields)), h.Host, h.Fields)
+}
+
 // Variables builds the CGI/1.1 meta-variables of a request (RFC 3875 §4.1),
 // sorted by name. Length is the size of the body in bytes after the transfer
 // coding was undone; -1 means that the request has none, which is not the
 // same as an empty one. REMOTE_IDENT is not set, nobody asks for it (§4.1.10
 // makes it optional); REMOTE_HOST is the address, as §4.1.9 says for a server
 // that doesn't look names up.
-func Variables(r *http.Request, m Mount, length int64) ([]app.Field, error) {
-	pathInfo, ok := strings.CutPrefix(r.URL.Path, m.ScriptName)
+func (h *Head) Variables(m Mount, length int64) ([]app.Field, error) {
+	pathInfo, ok := strings.CutPrefix(h.Path, m.ScriptName)
 	if !ok || pathInfo != "" && pathInfo[0] != '/' {
-		return nil, errors.New("path " + strconv.Quote(r.URL.Path) + " is not below " + strconv.Quote(m.ScriptName))
+		return nil, errors.New("path " + strconv.Quote(h.Path) + " is not below " + strconv.Quote(m.ScriptName))
 	}
-	name, port := serverName(r)
+	name, port := h.serverName()
 	vars := []app.Field{
 		{Name: "GATEWAY_INTERFACE", Value: "CGI/1.1"},
 		{Name: "PATH_INFO", Value: pathInfo},
-		{Name: "QUERY_STRING", Value: r.URL.RawQuery},
-		{Name: "REQUEST_METHOD", Value: r.Method},
+		{Name: "QUERY_STRING", Value: h.Query},
+		{Name: "REQUEST_METHOD", Value: h.Method},
 		{Name: "SCRIPT_NAME", Value: m.ScriptName},
 		{Name: "SERVER_NAME", Value: name},
 		{Name: "SERVER_PORT", Value: port},
-		{Name: "SERVER_PROTOCOL", Value: r.Proto},
+		{Name: "SERVER_PROTOCOL", Value: h.Proto},
 		{Name: "SERVER_SOFTWARE", Value: m.Software},
 	}
 	set := func(name, value string) { vars = append(vars, app.Field{Name: name, Value: value}) }
-	if host, port, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+	if host, port, err := net.SplitHostPort(h.Remote); err == nil {
 		set("REMOTE_ADDR", host)
 		set("REMOTE_HOST", host)
 		set("REMOTE_PORT", port)
@@ -72,13 +126,13 @@ func Variables(r *http.Request, m Mount, length int64) ([]app.Field, error) {
 	if m.RemoteUser != "" {
 		set("REMOTE_USER", m.RemoteUser)
 	}
-	if r.TLS != nil {
+	if h.TLS {
 		set("HTTPS", "on")
 	}
 	if length >= 0 {
 		set("CONTENT_LENGTH", strconv.FormatInt(length, 10))
 	}
-	for _, f := range Fields(r) {
+	for _, f := range AppendFields(nil, h.Host, h.Fields) {
 		switch f.Name {
 		case "Content-Type":
 			set("CONTENT_TYPE", f.Value)
@@ -104,9 +158,9 @@ func Environ(vars []app.Field) []string {
 	return words
 }
 
-// Fields lists a request's header as every model shows it to the
+// AppendFields lists a request's header as every model shows it to the
 // application: each name once, in canonical form, sorted, repeated values
-// merged, Host among them. Left out are
+// merged, Host among them. It uses dst's memory from its start. Left out are
 //
 //   - hop-by-hop fields, those that Connection names included, and Expect and
 //     Content-Length, which the server has dealt with;
@@ -117,22 +171,23 @@ func Environ(vars []app.Field) []string {
 //   - names with anything but letters, digits and "-": X_User and X-User would
 //     become one variable, and one of them may come from a proxy that checked
 //     who is calling. nginx drops them too.
-func Fields(r *http.Request) []app.Field {
-	fields := append(make([]app.Field, 0, 1+len(r.Header)), app.Field{Name: "Host", Value: r.Host})
-	named := connectionNames(r.Header)
-	for name, values := range r.Header {
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		if !passed(name) || slices.Contains(named, name) {
-			continue
-		}
-		for _, v := range values {
-			if name == "Content-Type" && v == "" {
-				continue // an empty CONTENT_TYPE says that there is none
-			}
-			fields = append(fields, app.Field{Name: name, Value: v})
+func AppendFields(dst []app.Field, host string, fields []app.Field) []app.Field {
+	dst = append(dst[:0], app.Field{Name: "Host", Value: host})
+	connection := false
+	for i := range fields {
+		switch f := &fields[i]; {
+		case f.Name == "Connection":
+			connection = true
+		case !passed(f.Name):
+		case f.Name == "Content-Type" && f.Value == "": // an empty CONTENT_TYPE says that there is none
+		default:
+			dst = append(dst, *f)
 		}
 	}
-	return app.Merge(fields)
+	if connection {
+		dst = slices.DeleteFunc(dst, func(f app.Field) bool { return f.Name != "Host" && namedByConnection(fields, f.Name) })
+	}
+	return app.MergeInPlace(dst)
 }
 
 func passed(name string) bool {
@@ -148,16 +203,22 @@ func passed(name string) bool {
 	return !app.HopByHop(name)
 }
 
-// connectionNames lists the fields that Connection declares hop-by-hop, in
-// canonical form.
-func connectionNames(h http.Header) []string {
-	var names []string
-	for _, v := range h["Connection"] {
-		for name := range strings.SplitSeq(v, ",") {
-			names = append(names, textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)))
+// namedByConnection says whether a Connection field declares the name, in
+// canonical form, hop-by-hop.
+func namedByConnection(fields []app.Field, name string) bool {
+	for i := range fields {
+		if fields[i].Name != "Connection" {
+			continue
+		}
+		for rest := fields[i].Value; rest != ""; {
+			var word string
+			word, rest, _ = strings.Cut(rest, ",")
+			if strings.EqualFold(strings.TrimSpace(word), name) {
+				return true
+			}
 		}
 	}
-	return names
+	return false
 }
 
 // variable turns X-Request-Id into X_REQUEST_ID.
@@ -168,24 +229,22 @@ func variable(name string) string {
 // serverName splits what the client called this server into SERVER_NAME and
 // SERVER_PORT. The port is the one it connected to (§4.1.15), the name the one
 // it asked for, or the address where it didn't ask for any.
-func serverName(r *http.Request) (name, port string) {
+func (h *Head) serverName() (name, port string) {
 	port = "80"
-	if r.TLS != nil {
+	if h.TLS {
 		port = "443"
 	}
-	name = r.Host
+	name = h.Host
 	if host, _, err := net.SplitHostPort(name); err == nil {
 		name = host
 		if strings.Contains(host, ":") {
 			name = "[" + host + "]"
 		}
 	}
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		if host, p, err := net.SplitHostPort(local.String()); err == nil {
-			port = p
-			if name == "" {
-				name = host
-			}
+	if host, p, err := net.SplitHostPort(h.Local); err == nil {
+		port = p
+		if name == "" {
+			name = host
 		}
 	}
 	return name, port

@@ -83,7 +83,7 @@ func TestVariablesOfABareRequest(t *testing.T) {
 
 func TestVariablesServerName(t *testing.T) {
 	for host, want := range map[string]string{"a.test": "a.test", "a.test:8": "a.test", "[2001:db8::1]:8": "[2001:db8::1]", "[2001:db8::1]": "[2001:db8::1]"} {
-		name, port := serverName(parse(t, "GET / HTTP/1.1\r\nHost: "+host+"\r\n\r\n"))
+		name, port := HeadOf(parse(t, "GET / HTTP/1.1\r\nHost: "+host+"\r\n\r\n")).serverName()
 		if name != want || port != "8080" {
 			t.Errorf("%s: %s %s", host, name, port)
 		}
