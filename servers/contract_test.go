@@ -126,19 +126,25 @@ func TestContract(t *testing.T) {
 	for _, m := range servers.Models() {
 		t.Run(m.Name, func(t *testing.T) {
 			t.Parallel()
-			t.Run("answers like the application", func(t *testing.T) {
-				if err := start(t, m.Name).Verify(t.Context()); err != nil {
-					t.Error(err)
-				}
-			})
-			t.Run("shows a busy slot", func(t *testing.T) { showsBusySlot(t, m.Name) })
-			t.Run("counts its processor time", func(t *testing.T) { countsCPU(t, m.Name) })
-			t.Run("finishes what it serves when told to stop", func(t *testing.T) { finishesOnTerm(t, m.Name) })
-			t.Run("stops while a request hangs", func(t *testing.T) { stopsWhileHanging(t, m.Name) })
-			t.Run("survives clients that go away", func(t *testing.T) { survivesClients(t, m.Name) })
-			t.Run("has one lock for all its processes", func(t *testing.T) { hasOneLock(t, m.Name) })
-			t.Run("refuses what is not HTTP", func(t *testing.T) { refusesRubbish(t, m.Name) })
+			keepsContract(t, m.Name)
 		})
+	}
+}
+
+func keepsContract(t *testing.T, spec string) {
+	t.Run("answers like the application", func(t *testing.T) { answersAlike(t, spec) })
+	t.Run("shows a busy slot", func(t *testing.T) { showsBusySlot(t, spec) })
+	t.Run("counts its processor time", func(t *testing.T) { countsCPU(t, spec) })
+	t.Run("finishes what it serves when told to stop", func(t *testing.T) { finishesOnTerm(t, spec) })
+	t.Run("stops while a request hangs", func(t *testing.T) { stopsWhileHanging(t, spec) })
+	t.Run("survives clients that go away", func(t *testing.T) { survivesClients(t, spec) })
+	t.Run("has one lock for all its processes", func(t *testing.T) { hasOneLock(t, spec) })
+	t.Run("refuses what is not HTTP", func(t *testing.T) { refusesRubbish(t, spec) })
+}
+
+func answersAlike(t *testing.T, spec string) {
+	if err := start(t, spec).Verify(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -348,5 +354,20 @@ func TestStartSaysThatAnAddressIsInUse(t *testing.T) {
 	_, err = servers.Start(t.Context(), c, servers.Launch{Addr: l.Addr().String()})
 	if err == nil || !strings.Contains(err.Error(), "address already in use") || !strings.Contains(err.Error(), "--addr") {
 		t.Errorf("error %v, want one that says address already in use and what to try", err)
+	}
+}
+
+// needs skips a test of programs that are not installed.
+func needs(t *testing.T, spec string) {
+	t.Helper()
+	c, err := servers.Resolve(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch err := c.Available(); {
+	case err != nil && os.Getenv("LAB_REQUIRE") != "":
+		t.Fatalf("%v, and LAB_REQUIRE is set", err)
+	case err != nil:
+		t.Skip(err)
 	}
 }
