@@ -34,9 +34,10 @@ fields of GET and no body.
 	GET /stream?chunks=5&every=100
 	                 chunk 1 of 5         … each line flushed, a pause between
 	                                      two; no Content-Length
-	GET /bytes?n=1024
+	GET /bytes?n=1024&every=0
 	                 n bytes, byte i being Pattern[i%64]; the type is
-	                 application/octet-stream
+	                 application/octet-stream. With every, each 32 KiB are
+	                 flushed, and there is a pause before the next
 	GET /static/NAME a file; /static/ is /static/index.html
 	GET /ws          a WebSocket (RFC 6455) where the server can make one of the
 	                 connection: each message, text or binary, of up to 1 MiB

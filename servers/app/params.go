@@ -22,6 +22,11 @@ func chunks() param { return param{key: "chunks", absent: 5, low: 1, high: 100_0
 func every() param {
 	return param{key: "every", absent: 100, high: 60_000, suffix: "ms", expects: "milliseconds, "}
 }
+func pauses() param {
+	p := every()
+	p.absent = 0
+	return p
+}
 func waiting() param   { return param{key: "wait", absent: 40, high: 600_000} }
 func holding() param   { return param{key: "hold", absent: 10, high: 60_000} }
 func blocking() param  { return param{key: "ms", absent: 200, high: 60_000} }
@@ -97,6 +102,8 @@ func DemandOf(target string) Demand {
 		return Demand{Wait: v[0], Block: v[0]}
 	case "/stream":
 		return Demand{Wait: (v[0] - 1) * v[1]}
+	case "/bytes":
+		return Demand{Wait: max(v[0]-1, 0) / blockSize * v[1]}
 	}
 	return Demand{}
 }

@@ -13,7 +13,7 @@ func routes() []route {
 		{"/echo", "", (*App).echo, nil, "/echo                        the request as the application saw it"},
 		{"/upload", "POST, PUT", (*App).upload, nil, "/upload                      takes a body, answers its size and digest"},
 		{"/stream", readOnly, (*App).stream, []param{chunks(), every()}, "/stream?chunks=5&every=100   a line, a pause of 100 ms, a line …"},
-		{"/bytes", readOnly, (*App).bytes, []param{size()}, "/bytes?n=1024                n bytes"},
+		{"/bytes", readOnly, (*App).bytes, []param{size(), pauses()}, "/bytes?n=1024&every=0        n bytes, with a pause after each 32 KiB"},
 		{"/static/", readOnly, (*App).static, nil, "/static/                     a few small files"},
 		{"/ws", readOnly, (*App).ws, nil, "/ws                          a WebSocket that sends back each message"},
 		{"/crash", readOnly, (*App).crash, nil, "/crash                       the process dies"},

@@ -5,6 +5,9 @@ import "strconv"
 // Pattern is what /bytes repeats: 64 bytes.
 const Pattern = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-\n"
 
+// blockSize is what /bytes writes at a time: a whole number of patterns.
+const blockSize = 512 * len(Pattern)
+
 func (a *App) stream(w Response, r *Request, v []int) error {
 	if err := w.Start(200, []Field{{"Content-Type", "text/plain; charset=utf-8"}}); err != nil || r.Method == "HEAD" {
 		return err
@@ -33,16 +36,25 @@ func (a *App) bytes(w Response, r *Request, v []int) error {
 	if err != nil || r.Method == "HEAD" {
 		return err
 	}
-	block := make([]byte, 0, 512*len(Pattern)) // 32 KiB, a whole number of patterns
+	block := make([]byte, 0, blockSize)
 	for len(block) < min(left, cap(block)) {
 		block = append(block, Pattern...)
 	}
-	for left > 0 {
+	for every := v[1]; left > 0; {
 		n, err := w.Write(block[:min(left, len(block))])
 		if err != nil {
 			return err
 		}
 		left -= n
+		if every == 0 || left == 0 {
+			continue
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		if err := a.sleep(r, every); err != nil {
+			return err
+		}
 	}
 	return nil
 }

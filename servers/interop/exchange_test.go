@@ -50,8 +50,9 @@ type site struct {
 	serving func() []int
 	// slots is how many requests fit at a time; 0 = as many as come.
 	slots int
-	// socket takes what a WebSocket is opened on; nil where there is none.
-	socket func(ctx context.Context) (net.Conn, error)
+	// echoed sends messages on a WebSocket and returns what came back; nil
+	// where there is none.
+	echoed func(ctx context.Context, messages []string) ([]string, error)
 }
 
 // httpClient is Go's own, over connections that dial makes.
@@ -174,6 +175,9 @@ func (p *repeated) Read(b []byte) (int, error) {
 
 // digest reads a stream to its end.
 func digest(r io.Reader) (n int64, sum string, err error) {
+	if p, ok := r.(*pageBody); ok {
+		return p.digest() // where it is
+	}
 	h := sha256.New()
 	n, err = io.Copy(h, r)
 	return n, hex.EncodeToString(h.Sum(nil)), err

@@ -51,7 +51,7 @@ func (p pair) run(t *testing.T) row {
 			r[c.name] = cell{"–", why}
 			continue
 		}
-		if c.name == "WebSocket" && s.socket == nil {
+		if c.name == "WebSocket" && s.echoed == nil {
 			r[c.name] = cell{"–", ""}
 			continue
 		}
@@ -91,7 +91,7 @@ func (p pair) make(t *testing.T, c check, s *site) cell {
 // TestInterop runs every pair and holds the matrix that comes out of it
 // against the document.
 func TestInterop(t *testing.T) {
-	all := pairs()
+	all := pairs(t)
 	rows := make([]row, len(all))
 	t.Run("pair", func(t *testing.T) {
 		for i, p := range all {

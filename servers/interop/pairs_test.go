@@ -5,20 +5,24 @@ package interop
 import (
 	"context"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
 
 	"gatewaylab/servers"
 )
 
 // pairs is the table: who is put before whom.
-func pairs() []pair {
-	return slices.Concat(beforeOurs(), runningOurs(), runByOurs(), curls())
+func pairs(t *testing.T) []pair {
+	// One browser serves all rows that need it, and ends with the test.
+	started := sync.OnceValues(func() (*browser, error) { return startBrowser(t) })
+	return slices.Concat(beforeOurs(), runningOurs(), runByOurs(), curls(), browsers(started))
 }
 
 // nginx before the lab's servers.
@@ -97,9 +101,27 @@ func speaks(spec, protocol string) bool {
 	return strings.Contains(" "+c.Model.HTTP+",", " "+protocol+",")
 }
 
-func webSocketAt(url string) func(context.Context) (net.Conn, error) {
-	return func(ctx context.Context) (net.Conn, error) {
+// webSocketAt is a WebSocket client of Go's.
+func webSocketAt(url string) func(context.Context, []string) ([]string, error) {
+	return func(ctx context.Context, messages []string) (got []string, err error) {
 		conn, _, _, err := ws.Dial(ctx, url)
-		return conn, err
+		if err != nil {
+			return nil, err
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			return nil, err
+		}
+		for _, m := range messages {
+			if err := wsutil.WriteClientText(conn, []byte(m)); err != nil {
+				return got, err
+			}
+			b, err := wsutil.ReadServerText(conn)
+			if err != nil {
+				return got, err
+			}
+			got = append(got, string(b))
+		}
+		return got, nil
 	}
 }

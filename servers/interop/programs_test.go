@@ -112,11 +112,18 @@ var starter = sync.OnceValue(func() chan<- func() {
 // that nothing is left of it. The listener may be nil.
 func foreign(t *testing.T, listener *os.File, command ...string) *process.Group {
 	t.Helper()
+	return startForeign(t, listener, nil, command...)
+}
+
+// startForeign is foreign with files that the program finds as descriptors 6
+// and up.
+func startForeign(t *testing.T, listener *os.File, files []*os.File, command ...string) *process.Group {
+	t.Helper()
 	path, err := exec.LookPath(command[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := &exec.Cmd{Path: path, Args: command, SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}}
+	cmd := &exec.Cmd{Path: path, Args: command, ExtraFiles: files, SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}}
 	cmd.Env = append(os.Environ(), "NGINX=3;")
 	var g *process.Group
 	done := make(chan struct{})

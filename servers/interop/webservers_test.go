@@ -31,7 +31,7 @@ func behindNginx(spec string) func(*testing.T) *site {
 		url, g := nginxBefore(t, inst.Addr(), "http", true)
 		s.do = httpClient(url, nil)
 		if speaks(spec, "WebSocket") {
-			s.socket = webSocketAt("ws" + strings.TrimPrefix(url, "http") + "/ws")
+			s.echoed = webSocketAt("ws" + strings.TrimPrefix(url, "http") + "/ws")
 		}
 		return answered(t, s, g)
 	}

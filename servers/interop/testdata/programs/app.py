@@ -77,14 +77,16 @@ def upload(environ, start_response):
 
 
 def sized(environ, start_response):
-    left = param(environ, "n", 1024)
+    left, every = param(environ, "n", 1024), param(environ, "every", 0)
     start_response("200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", str(left))])
 
     def blocks(left):
-        block = PATTERN * 1024
+        block = PATTERN * 512
         while left > 0:
             yield block[:left]
             left -= len(block)
+            if every and left > 0:
+                time.sleep(every / 1000)
 
     return blocks(left)
 

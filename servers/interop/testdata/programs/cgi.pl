@@ -69,12 +69,13 @@ if ($path eq '/hello') {
 	my ($n, $sum) = digest();
 	text('200 OK', "bytes $n\nsha256 $sum\n");
 } elsif ($path eq '/bytes') {
-	my $left = param('n', 1024);
+	my ($left, $every) = (param('n', 1024), param('every', 0));
 	print "Content-Type: application/octet-stream\nContent-Length: $left\n\n";
-	my $block = join('', 'a' .. 'z', 'A' .. 'Z', 0 .. 9, "-\n") x 1024;
+	my $block = join('', 'a' .. 'z', 'A' .. 'Z', 0 .. 9, "-\n") x 512;
 	while ($left > 0) {
 		print substr($block, 0, $left) or exit 1;
 		$left -= length $block;
+		Time::HiRes::sleep($every / 1000) if $every && $left > 0;
 	}
 } elsif ($path eq '/stream') {
 	my ($chunks, $every) = (param('chunks', 5), param('every', 100));

@@ -31,6 +31,9 @@ allow() {
 	exit
 }
 
+# pause MILLISECONDS
+pause() { sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
+
 sum() { head -c "${CONTENT_LENGTH:-0}" | sha256sum | cut -d ' ' -f 1; }
 
 # fields prints the request's header as /echo shows it.
@@ -73,10 +76,18 @@ sha256 $(sum)"
 	;;
 /bytes)
 	n=$(param n 1024)
+	every=$(param every 0)
 	echo "Content-Type: application/octet-stream
 Content-Length: $n
 "
-	yes abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789- | head -c "$n"
+	while :; do
+		block=$n
+		[ "$every" = 0 ] || [ "$n" -le 32768 ] || block=32768
+		yes abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789- | head -c "$block" || exit
+		n=$((n - block))
+		[ "$n" -gt 0 ] || break
+		pause "$every"
+	done
 	;;
 /stream)
 	chunks=$(param chunks 5)
@@ -86,7 +97,7 @@ Content-Length: $n
 	i=1
 	while [ "$i" -le "$chunks" ]; do
 		echo "chunk $i of $chunks" || exit
-		[ "$every" = 0 ] || sleep "$((every / 1000)).$(printf %03d $((every % 1000)))"
+		[ "$every" = 0 ] || pause "$every"
 		i=$((i + 1))
 	done
 	;;
