@@ -1,8 +1,10 @@
 // Labserver is the server under test: one program that is every built-in
-// server model. The lab starts it and hands it the listener, a control pipe
-// and the scoreboard; it is of no use by itself.
+// server model, and the guard of those that nobody here wrote. The lab starts
+// it and hands it the listener, a control pipe and the scoreboard; it is of no
+// use by itself.
 //
 //	labserver [--app PATH] MODEL key=value…
+//	labserver guard [--stop SIGNAL] [--stdin] [--activate] [--unprivileged] PROGRAM ARG…
 //
 // Exit status: 0 stopped as asked, 1 failed, 2 wrong usage, 3 could not boot
 // (an arbiter then doesn't try again).
@@ -51,6 +53,9 @@ func run(args []string, stderr io.Writer) int {
 	if flags.NArg() == 0 {
 		flags.Usage()
 		return exitUsage
+	}
+	if flags.Arg(0) == "guard" {
+		return guard(flags.Args()[1:], stderr)
 	}
 	serve, options, err := choose(flags.Args())
 	if err != nil {

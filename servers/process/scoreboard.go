@@ -43,6 +43,7 @@ type boardHead struct {
 	rejected  atomic.Uint64
 	children  atomic.Uint64
 	childCPU  atomic.Int64
+	watcher   atomic.Int64 // process that only watches over the server
 	_         [64]byte
 }
 
@@ -168,6 +169,20 @@ func (b *Scoreboard) Queue(n int) { b.head.queued.Add(int64(n)) }
 
 // Unslotted adds n to the requests that are being served without a slot.
 func (b *Scoreboard) Unslotted(n int) { b.head.unslotted.Add(int64(n)) }
+
+// Watch says that the process pid belongs to the lab and not to what is
+// measured: it watches over a server that can't do so itself.
+func (b *Scoreboard) Watch(pid int) { b.head.watcher.Store(int64(pid)) }
+
+// watcher is the process given to Watch; 0 = there is none.
+func (b *Scoreboard) watcher() int {
+	b.mapped.RLock()
+	defer b.mapped.RUnlock()
+	if b.mem == nil {
+		return 0
+	}
+	return int(b.head.watcher.Load())
+}
 
 // Restarted counts a worker that was replaced because it died or was killed.
 func (b *Scoreboard) Restarted() { b.head.restarts.Add(1) }

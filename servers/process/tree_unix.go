@@ -91,14 +91,14 @@ func (t *tree) reap(st stat) {
 
 // measure adds up what this system tells of each process: neither reaped
 // children nor proportional memory.
-func (t *tree) measure(detail bool) (Usage, error) {
+func (t *tree) measure(detail bool, watcher int) (Usage, error) {
 	u := Usage{MemoryKind: "rss"}
 	found, err := t.scan(true)
 	if err != nil {
 		return u, err
 	}
 	for _, p := range found {
-		if p.zombie {
+		if p.zombie || p.pid == watcher {
 			continue
 		}
 		u.Processes++

@@ -14,8 +14,9 @@ const clockTick = time.Second / 100
 
 // measure adds up the tree. A process that is reaped between the reading of its
 // parent and its own would be counted nowhere: then it starts again, but not for
-// ever, since under CGI something always has just gone.
-func (t *tree) measure(detail bool) (Usage, error) {
+// ever, since under CGI something always has just gone. Of a watcher only the
+// children it has reaped count.
+func (t *tree) measure(detail bool, watcher int) (Usage, error) {
 	var u Usage
 	for range 3 {
 		found, err := t.scan(false)
@@ -23,9 +24,9 @@ func (t *tree) measure(detail bool) (Usage, error) {
 			return Usage{}, err
 		}
 		var whole bool
-		if u, whole = sum(found); whole {
+		if u, whole = sum(found, watcher); whole {
 			if detail {
-				u.add(found)
+				u.add(found, watcher)
 			}
 			return u, nil
 		}
@@ -36,10 +37,14 @@ func (t *tree) measure(detail bool) (Usage, error) {
 // sum is what is cheap to know of each process. Parents' reaped children have been
 // read with the scan, before the live processes' clocks: the other order could
 // count a child twice.
-func sum(found []stat) (u Usage, whole bool) {
+func sum(found []stat, watcher int) (u Usage, whole bool) {
 	u.MemoryKind = "rss"
 	whole = true
 	for _, p := range found {
+		if p.pid == watcher {
+			u.CPU += time.Duration(p.childTicks) * clockTick
+			continue
+		}
 		cpu, ok := cpuTime(p.pid)
 		whole = whole && ok
 		u.CPU += cpu + time.Duration(p.childTicks)*clockTick
@@ -64,11 +69,11 @@ func cpuTime(pid int) (time.Duration, bool) {
 }
 
 // add completes a sample with what is dear to know.
-func (u *Usage) add(found []stat) {
+func (u *Usage) add(found []stat, watcher int) {
 	var pss int64
 	proportional := true
 	for _, p := range found {
-		if p.zombie {
+		if p.zombie || p.pid == watcher {
 			continue
 		}
 		dir := "/proc/" + strconv.Itoa(p.pid)

@@ -38,7 +38,7 @@ func (p *unit) usage(detail bool) (Usage, error) {
 	p.mu.Lock()
 	gone := p.reaped // before the live are read: a leader that goes in between must not count twice
 	p.mu.Unlock()
-	u, err := p.tree.measure(detail)
+	u, err := p.tree.measure(detail, p.board.watcher())
 	if err != nil {
 		return Usage{}, err
 	}
