@@ -37,7 +37,7 @@ func TestChainsAnswerAlike(t *testing.T) {
 // and before one that holds as many as come.
 func TestContractOfChains(t *testing.T) {
 	for _, spec := range []string{
-		"front+prefork", "front+async",
+		"front+prefork", "front+async", "nginx+prefork", "nginx:buffering=off,keepalive=0,workers=1+async",
 		"front:instances=2,balance=shared,request_buffering=off,response_buffering=off,keepalive=0,socket=tcp+async",
 	} {
 		t.Run(spec, func(t *testing.T) {

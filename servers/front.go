@@ -49,7 +49,7 @@ type Upstream struct{ Network, Address string }
 const ownFront = "front"
 
 // Fronts returns the table of fronts, in the order in which they are shown.
-func Fronts() []Front { return []Front{front()} }
+func Fronts() []Front { return []Front{front(), nginx()} }
 
 // LookupFront finds a front by name; the error names the nearest known one.
 func LookupFront(name string) (*Front, error) {

@@ -100,7 +100,7 @@ func TestResolve(t *testing.T) {
 		"prefork:workers=0":    "expected a whole number from 1 to 1024",
 		"prefork:workers=many": "expected a whole number from 1 to 1024",
 		"prefork:timeout=5":    "expected a duration of at least 100ms",
-		"nginx+async":          `no front is called "nginx"`,
+		"nginks+async":         `no front is called "nginks"; did you mean nginx?`,
 		"zzz":                  "(known: cgi, prefork, async)",
 	} {
 		if _, err := servers.Resolve(text); err == nil || !strings.Contains(err.Error(), want) {

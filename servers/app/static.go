@@ -13,18 +13,31 @@ var (
 	aboutTXT string
 )
 
+// A File is a static file.
+type File struct{ Path, Type, Content string }
+
+// Files are the static files, for a server that answers for them without the
+// application. /static/ is /static/index.html.
+func Files() []File {
+	return []File{
+		{"/static/index.html", "text/html; charset=utf-8", indexHTML},
+		{"/static/style.css", "text/css; charset=utf-8", styleCSS},
+		{"/static/lab.svg", "image/svg+xml", labSVG},
+		{"/static/about.txt", "text/plain; charset=utf-8", aboutTXT},
+	}
+}
+
 // static serves files by their exact names from a closed list, so there is no
 // path to climb.
 func (a *App) static(w Response, r *Request, _ []int) error {
-	switch r.Path {
-	case "/static/", "/static/index.html":
-		return content(w, 200, "text/html; charset=utf-8", indexHTML)
-	case "/static/style.css":
-		return content(w, 200, "text/css; charset=utf-8", styleCSS)
-	case "/static/lab.svg":
-		return content(w, 200, "image/svg+xml", labSVG)
-	case "/static/about.txt":
-		return content(w, 200, "text/plain; charset=utf-8", aboutTXT)
+	path := r.Path
+	if path == "/static/" {
+		path = "/static/index.html"
+	}
+	for _, f := range Files() {
+		if f.Path == path {
+			return content(w, 200, f.Type, f.Content)
+		}
 	}
 	return text(w, 404, "404 not found: / lists the routes\n")
 }

@@ -38,6 +38,7 @@ func table() map[string]Server {
 		"async":       async,
 		"cgi":         cgi,
 		"front":       reverseProxy,
+		"guard":       guard,
 		"prefork":     prefork,
 		preforkWorker: syncWorker,
 	}
