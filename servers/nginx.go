@@ -42,22 +42,13 @@ func nginx() Front {
 			}
 			config := filepath.Join(p.Folder, "nginx.conf")
 			// QUIT has it finish what it serves; TERM would not.
-			cmd := guarded(p.Programs, p.Folder, "QUIT", program, "-q", "-e", "stderr", "-p", p.Folder, "-c", config)
-			cmd.Env = append(cmd.Environ(), "NGINX=3;")
+			cmd := exec.Command(p.Programs.Server, "guard", "-stop", "SIGQUIT", "-remove", p.Folder, "--",
+				program, "-q", "-e", "stderr", "-p", p.Folder, "-c", config)
+			cmd.Env = append(os.Environ(), "NGINX=3;")
 			return []*exec.Cmd{cmd}, nil
 		},
 		Config: nginxConfig,
 	}
-}
-
-// guarded is a program that nobody here wrote, started by one that ends it if
-// the lab is gone, and that asks it to stop in the way it understands.
-func guarded(p Programs, folder, stop string, argv ...string) *exec.Cmd {
-	words := []string{"folder=" + folder, "stop=" + stop, fmt.Sprintf("args=%d", len(argv))}
-	for i, a := range argv {
-		words = append(words, fmt.Sprintf("arg%d=%s", i, a))
-	}
-	return builtinCommand(p, "guard", words)
 }
 
 // writeNginx writes the configuration, and the files that it serves itself.

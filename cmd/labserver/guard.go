@@ -23,6 +23,7 @@ func guard(words []string, stderr io.Writer) int {
 	flags.BoolVar(&g.Stdin, "stdin", false, "give it the listener as descriptor 0 too")
 	flags.BoolVar(&g.Activate, "activate", false, "announce the listener as systemd does")
 	flags.BoolVar(&g.Unprivileged, "unprivileged", false, "don't run it as root")
+	flags.StringVar(&g.Remove, "remove", "", "a folder that is removed when the lab is gone")
 	if err := flags.Parse(words); errors.Is(err, flag.ErrHelp) {
 		return exitStopped
 	} else if err != nil {

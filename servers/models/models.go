@@ -38,7 +38,6 @@ func table() map[string]Server {
 		"async":       async,
 		"cgi":         cgi,
 		"front":       reverseProxy,
-		"guard":       guard,
 		"prefork":     prefork,
 		preforkWorker: syncWorker,
 	}

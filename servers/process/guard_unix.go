@@ -30,6 +30,9 @@ type Guarded struct {
 	// Unprivileged is for a program that refuses to serve as root: if this is
 	// root, it is run as nobody who may read and write all the same.
 	Unprivileged bool
+	// Remove is a folder to be removed when the lab is gone, which otherwise
+	// does it itself; "" = none.
+	Remove string
 }
 
 // forwarded are the signals that servers are managed with.
@@ -74,7 +77,11 @@ func Guard(in *Inherited, g Guarded) (status int, err error) {
 			}
 			return how.ExitStatus(), err
 		case <-in.Orphaned:
-			return 1, killDescendants()
+			err := killDescendants()
+			if g.Remove != "" {
+				err = errors.Join(err, os.RemoveAll(g.Remove))
+			}
+			return 1, err
 		}
 	}
 }
