@@ -46,6 +46,7 @@ func TestArrows(t *testing.T) {
 		"servers/app":        {},
 		"servers/iface":      {"servers/app", "servers/iface/cgi", "servers/wire/http1"},
 		"servers/iface/cgi":  {"servers/app"},
+		"servers/iface/asgi": {"servers/app", "servers/wire/http1"},
 		"servers/iface/wsgi": {"servers/app", "servers/iface/cgi"},
 		"servers/models":     {"servers/app", "servers/iface", "servers/iface/cgi", "servers/iface/wsgi", "servers/process", "servers/wire/http1"},
 		"servers/process":    {},

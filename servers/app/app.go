@@ -22,9 +22,10 @@ type Request struct {
 	// hands the body on as it comes and can't know.
 	Body   io.Reader
 	Length int64
-	// Gone is closed when the client has gone away; nil where the server
-	// can't tell.
-	Gone <-chan struct{}
+	// Gone returns what is closed when the client has gone away; nil where
+	// the server can't tell. It is called when the application is about to
+	// wait, since a server may have to begin to look.
+	Gone func() <-chan struct{}
 	// Loop is set where the request shares its thread with others; Gone is
 	// then not looked at. See Loop.
 	Loop *Loop

@@ -214,7 +214,7 @@ func TestGone(t *testing.T) {
 	close(gone)
 	for _, target := range []string{"/wait?ms=600000", "/hang", "/mixed?ms=600000", "/locked?wait=600000", "/locked?wait=0&hold=60000", "/stream?every=60000"} {
 		r := request("GET", target, "")
-		r.Gone = gone
+		r.Gone = func() <-chan struct{} { return gone }
 		begun := time.Now()
 		if err := New().Serve(&answer{}, r); !errors.Is(err, ErrGone) {
 			t.Errorf("%s: %v, want ErrGone", target, err)

@@ -39,7 +39,7 @@ func TestLockExcludes(t *testing.T) {
 				wg.Go(func() {
 					r := request("GET", "/locked?wait=0&hold=20", "")
 					if i%2 == 0 { // with and without a way to give up
-						r.Gone = make(chan struct{})
+						r.Gone = func() <-chan struct{} { return nil }
 					}
 					a := &answer{}
 					if err := apps[i%len(apps)].Serve(a, r); err != nil || a.body.String() != "waited 0 ms\nheld 20 ms\n" {
@@ -68,7 +68,7 @@ func TestLockGone(t *testing.T) {
 	for range 3 { // one for the other process's lock, two for their turn
 		waiting.Go(func() {
 			r := request("GET", "/locked?wait=0&hold=0", "")
-			r.Gone = gone
+			r.Gone = func() <-chan struct{} { return gone }
 			if err := a.Serve(&answer{}, r); !errors.Is(err, ErrGone) {
 				t.Errorf("%v, want ErrGone", err)
 			}

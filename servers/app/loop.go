@@ -33,12 +33,13 @@ func (a *App) sleep(r *Request, ms int) error {
 		time.Sleep(d)
 		return nil
 	}
+	gone := r.Gone()
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return nil
-	case <-r.Gone:
+	case <-gone:
 		return ErrGone
 	}
 }
@@ -50,10 +51,19 @@ func await(r *Request, begin func(done func())) error {
 	}
 	ended := make(chan struct{})
 	begin(func() { close(ended) })
+	var gone <-chan struct{}
+	if r.Gone != nil {
+		select {
+		case <-ended: // without a wait there is nothing to look for
+			return nil
+		default:
+		}
+		gone = r.Gone()
+	}
 	select {
 	case <-ended:
 		return nil
-	case <-r.Gone:
+	case <-gone:
 		return ErrGone
 	}
 }

@@ -91,12 +91,11 @@ func (g *ring) run(leaves ...*task) {
 		case <-time.After(time.Minute):
 			g.t.Fatalf("%d tasks wait for nothing", g.tasks)
 		}
-		if e.task.ended || e.wait != 0 && e.wait != e.task.wait {
-			continue
-		}
-		if _, more := e.task.goOn(); !more {
-			e.task.ended = true
-			g.tasks--
+		if !e.task.ended && (e.wait == 0 || e.wait == e.task.wait) {
+			if _, more := e.task.goOn(); !more {
+				e.task.ended = true
+				g.tasks--
+			}
 		}
 		if len(g.events) == 0 && len(leaves) > 0 { // all others wait
 			leaves[0].gone = true
@@ -224,7 +223,7 @@ func TestBlockHoldsOn(t *testing.T) {
 	gone := make(chan struct{})
 	close(gone)
 	r := request("GET", "/block?ms=20", "")
-	r.Gone = gone // which it can't see
+	r.Gone = func() <-chan struct{} { return gone } // which it can't see
 	begun := time.Now()
 	if err := New().Serve(&answer{}, r); err != nil {
 		t.Error(err)

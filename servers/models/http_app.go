@@ -39,7 +39,7 @@ func serveApp(a *app.App, w http.ResponseWriter, r *http.Request, stall time.Dur
 		Header: iface.Fields(r),
 		Body:   &x.body,
 		Length: r.ContentLength,
-		Gone:   r.Context().Done(),
+		Gone:   r.Context().Done,
 	}
 	err := a.Serve(&x.answer, &x.request)
 	switch {
