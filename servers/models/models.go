@@ -37,6 +37,7 @@ func table() map[string]Server {
 	return map[string]Server{
 		"async":       async,
 		"cgi":         cgi,
+		"eventloop":   eventloop,
 		"front":       reverseProxy,
 		"prefork":     prefork,
 		preforkWorker: syncWorker,

@@ -56,6 +56,10 @@ func (r *Request) Body(limit int64) Body {
 // Ended says whether the whole body has been read, trailer fields included.
 func (b *Body) Ended() bool { return b.state == ended }
 
+// Left is how many bytes are still to come at least: of a counted body all, of a
+// chunked one those of the chunk.
+func (b *Body) Left() int64 { return b.left }
+
 // Next takes what it can from the bytes that have come: n of them are used up,
 // and data, a part of them, belongs to the body. Call it again with the rest
 // until n is 0: then it needs more, or the body has ended. Trailer fields are

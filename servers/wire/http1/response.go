@@ -14,6 +14,9 @@ import (
 // all, its length is known in the end and need not be chunked.
 const gathered = 16 << 10
 
+// keptBuffer is how large a buffer Drop keeps for the next response.
+const keptBuffer = 64 << 10
+
 // ErrLength says that an application wrote more than the Content-Length that it
 // promised, or less.
 var ErrLength = errors.New("the body is not as long as its Content-Length")
@@ -93,6 +96,14 @@ func (w *Response) Sent(n int) {
 	w.out = w.out[:copy(w.out, w.out[n:])]
 	if w.hold >= 0 {
 		w.hold -= n
+	}
+}
+
+// Drop forgets all that is in Bytes, or was to be.
+func (w *Response) Drop() {
+	w.out, w.body, w.hold = w.out[:0], w.body[:0], -1
+	if cap(w.out) > keptBuffer {
+		w.out = nil
 	}
 }
 

@@ -1,0 +1,454 @@
+package models
+
+import (
+	"errors"
+	"io"
+	"iter"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gatewaylab/servers/app"
+	"gatewaylab/servers/iface"
+	"gatewaylab/servers/wire/http1"
+)
+
+// A coroutine is a stack for a request to run on. The switch between it and
+// the loop is a call of next and a call of yield (package iter), which stay on
+// the same thread. It serves one request after another.
+type coroutine struct {
+	next  func() (struct{}, bool)
+	yield func(struct{}) bool
+	x     *loopExchange // whose request it runs; nil when that has ended
+}
+
+func newCoroutine() *coroutine {
+	co := &coroutine{}
+	co.next, _ = iter.Pull(func(yield func(struct{}) bool) {
+		co.yield = yield
+		for {
+			co.x.result = co.x.run()
+			co.x = nil
+			if !yield(struct{}{}) {
+				return
+			}
+		}
+	})
+	return co
+}
+
+// What a request waits for.
+type waiting uint8
+
+const (
+	forNothing waiting = iota // it runs, or isn't there
+	forTime
+	forDone  // what it has begun
+	forInput // from the client
+	forRoom  // in the kernel's buffer for what is to be sent
+)
+
+// A loopExchange is what a connection needs while a request is there: the
+// buffers, and the coroutine. It is the app.Response, and the request's body.
+type loopExchange struct {
+	loop *loop
+	conn *loopConn // nil while it is not in use
+	in   []byte
+	at   int // in[at:] has come and was not used
+
+	parser  http1.Parser
+	begun   bool // a head has
+	req     http1.Request
+	body    http1.Body
+	bodyErr error
+	invites bool // the client waits for 100 Continue
+	dropped int  // bytes of the body that nobody wanted
+	unread  bool // the client may be sending what nobody will read
+	resp    http1.Response
+
+	co      *coroutine
+	result  error
+	waiting waiting
+	woken   error // what the wait ended with
+	await   *awaited
+	alarm   timer
+	request app.Request
+	fields  []app.Field
+	lent    app.Loop
+}
+
+const unusedKept = 256 // exchanges and stacks that are kept for later
+
+func (l *loop) exchange(c *loopConn) *loopExchange {
+	if last := len(l.exchanges) - 1; last >= 0 {
+		x := l.exchanges[last]
+		l.exchanges = l.exchanges[:last]
+		x.conn = c
+		return x
+	}
+	x := &loopExchange{loop: l, conn: c, in: make([]byte, 0, l.readSize)}
+	x.lent = app.Loop{Sleep: x.sleep, Await: x.awaitDone}
+	if l.pool != nil {
+		x.lent.Offload = x.offload
+	}
+	x.alarm.fire = func() { x.resume(nil) }
+	return x
+}
+
+// release takes back what nothing uses any more.
+func (l *loop) release(x *loopExchange) {
+	if x == nil {
+		return
+	}
+	x.conn = nil
+	l.stop(&x.alarm)
+	if cap(x.in) > l.readSize || len(l.exchanges) >= unusedKept {
+		return // the buffers have grown for a head that was large
+	}
+	x.in, x.at = x.in[:0], 0
+	x.begun, x.unread, x.bodyErr = false, false, nil
+	x.parser.Reset()
+	x.resp.Drop()
+	l.exchanges = append(l.exchanges, x)
+}
+
+// read reads once, behind what is there. The error is io.EOF at the end; no
+// bytes and no error say that nothing has come.
+func (x *loopExchange) read() (int, error) {
+	c := x.conn
+	switch {
+	case x.at == len(x.in):
+		x.in, x.at = x.in[:0], 0
+	case len(x.in) == cap(x.in): // a head, which has its limit
+		grown := x.in[:0]
+		if x.at == 0 {
+			grown = make([]byte, 0, 2*cap(x.in))
+		}
+		x.in, x.at = append(grown, x.in[x.at:]...), 0
+	}
+	room := x.in[len(x.in):cap(x.in)]
+	for {
+		n, err := unix.Read(c.fd, room)
+		switch {
+		case n > 0:
+			// Less than was asked for is all there is, but for the end.
+			c.readable = n == len(room) || c.ended
+			x.in = x.in[:len(x.in)+n]
+			return n, nil
+		case err == unix.EAGAIN:
+			c.readable = false
+			return 0, nil
+		case err == nil:
+			c.readable, c.ended = false, true
+			return 0, io.EOF
+		case err != unix.EINTR:
+			return 0, os.NewSyscallError("read", err)
+		}
+	}
+}
+
+// start has the request run until it waits or ends.
+func (x *loopExchange) start() {
+	l := x.loop
+	x.body = x.req.Body(0)
+	x.bodyErr, x.invites, x.unread = nil, x.req.Continue, false
+	x.resp.Reset(&x.req, !l.leaving && (l.requests == 0 || x.conn.served+1 < l.requests))
+	x.resp.Date = l.date
+	if last := len(l.stacks) - 1; last >= 0 {
+		x.co = l.stacks[last]
+		l.stacks = l.stacks[:last]
+	} else {
+		x.co = newCoroutine()
+	}
+	x.co.x = x
+	x.goOn()
+}
+
+// goOn switches to the request's coroutine and comes back when it waits again
+// or has ended.
+func (x *loopExchange) goOn() {
+	co := x.co
+	co.next()
+	if co.x != nil {
+		return
+	}
+	x.co = nil
+	l := x.loop
+	if len(l.stacks) < unusedKept {
+		l.stacks = append(l.stacks, co)
+	}
+	x.conn.completed(x.result)
+}
+
+// resume ends the wait of the request. It must not be called by a request.
+func (x *loopExchange) resume(err error) {
+	c := x.conn
+	x.woken, x.waiting = err, forNothing
+	x.goOn()
+	if c.state != serving && c.state != gone {
+		c.advance()
+	}
+}
+
+// suspend waits for what the loop will see, or for the client to go away.
+func (x *loopExchange) suspend(what waiting) error {
+	c, l := x.conn, x.loop
+	if !c.flush() { // what was made before, for others of the connection's requests too
+		return app.ErrGone
+	}
+	if (what == forTime || what == forDone) && c.left() {
+		return app.ErrGone
+	}
+	l.tick()
+	if what == forInput || what == forRoom || len(x.resp.Bytes()) > 0 {
+		c.awaits(true)
+	}
+	x.waiting = what
+	x.co.yield(struct{}{})
+	x.await, x.alarm.when = nil, 0
+	err := x.woken
+	x.woken = nil
+	if c.state == gone {
+		return app.ErrGone
+	}
+	c.awaits(false)
+	return err
+}
+
+// ready takes what the kernel says while the request has the connection.
+func (x *loopExchange) ready(r readiness) {
+	c := x.conn
+	if r.out && !c.flush() {
+		x.resume(app.ErrGone)
+		return
+	}
+	switch x.waiting {
+	case forInput:
+		if r.in {
+			x.resume(nil)
+		}
+	case forRoom:
+		if !c.crowded() {
+			x.resume(nil)
+		}
+	case forTime, forDone:
+		if len(x.resp.Bytes()) == 0 {
+			c.awaits(false)
+		}
+		if r.hup && c.left() {
+			x.resume(app.ErrGone)
+		}
+	case forNothing: // can't be: the loop runs, so the request doesn't
+	}
+}
+
+// stalled is called when the client was waited for too long.
+func (x *loopExchange) stalled() {
+	if x.waiting == forInput && len(x.resp.Bytes()) == 0 {
+		x.resume(errSlow)
+		return
+	}
+	x.conn.reset()
+	x.resume(app.ErrGone)
+}
+
+// leave is called when the server is to stop.
+func (x *loopExchange) leave() {}
+
+func (x *loopExchange) sleep(d time.Duration) error {
+	if x.conn.state == gone {
+		return app.ErrGone
+	}
+	if d <= 0 {
+		return nil
+	}
+	l := x.loop
+	l.tick()
+	l.set(&x.alarm, d)
+	return x.suspend(forTime)
+}
+
+// An awaited is something that a request waits for, and whose end any thread
+// may tell.
+type awaited struct {
+	x     *loopExchange
+	state atomic.Int32
+}
+
+const (
+	isBegun int32 = iota
+	isWaitedFor
+	isDone
+)
+
+func (x *loopExchange) awaitDone(begin func(done func())) error {
+	w := &awaited{x: x}
+	begin(w.done)
+	if x.conn.state == gone {
+		return app.ErrGone
+	}
+	x.await = w
+	if !w.state.CompareAndSwap(isBegun, isWaitedFor) {
+		return nil
+	}
+	return x.suspend(forDone)
+}
+
+func (w *awaited) done() {
+	if w.state.Swap(isDone) == isWaitedFor {
+		x := w.x
+		x.loop.post(func() {
+			if x.await == w {
+				x.resume(nil)
+			}
+		})
+	}
+}
+
+func (x *loopExchange) offload(work func()) error {
+	return x.awaitDone(func(done func()) {
+		x.loop.pool.do(func() {
+			work()
+			done()
+		})
+	})
+}
+
+// run serves the request. It is what the coroutine does.
+func (x *loopExchange) run() (err error) {
+	l := x.loop
+	defer func() {
+		if p := recover(); p != nil {
+			l.env.Log.Printf("panic: %v\n%s", p, debug.Stack())
+			err = x.refuse(&http1.Error{Status: 500, Why: "the application failed"})
+		}
+	}()
+	x.fields = iface.AppendFields(x.fields, x.req.Host, x.req.Fields)
+	x.request = app.Request{
+		Method: x.req.Method,
+		Path:   x.req.Path,
+		Query:  x.req.Query,
+		Header: x.fields,
+		Body:   x,
+		Length: x.req.Length,
+		Loop:   &x.lent,
+	}
+	switch err := l.app.Serve(x, &x.request); {
+	case err == nil:
+		return x.resp.Finish()
+	case x.bodyErr != nil && !x.resp.Started():
+		return x.refuse(x.bodyErr)
+	default:
+		return err
+	}
+}
+
+// refuse answers for the application, and has the connection end.
+func (x *loopExchange) refuse(err error) error {
+	var fault *http1.Error
+	switch {
+	case errors.As(err, &fault):
+	case errors.Is(err, errSlow):
+		fault = &http1.Error{Status: 408, Why: "the request stopped coming"}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		fault = &http1.Error{Status: 400, Why: "the body is cut off"}
+	default:
+		return err
+	}
+	x.resp.Date = x.loop.date
+	x.unread = true
+	return x.resp.Refuse(fault.Status, fault.Why)
+}
+
+// Read reads the request's body.
+func (x *loopExchange) Read(p []byte) (int, error) {
+	for len(p) > 0 && x.bodyErr == nil {
+		if x.body.Ended() {
+			return 0, io.EOF
+		}
+		if x.at == len(x.in) {
+			x.bodyErr = x.more()
+			continue
+		}
+		// No more than fits, so that nothing has to be kept.
+		data, n, err := x.body.Next(x.in[x.at:min(len(x.in), x.at+len(p))])
+		x.at += n
+		if len(data) > 0 {
+			return copy(p, data), nil
+		}
+		x.bodyErr = err
+	}
+	return 0, x.bodyErr
+}
+
+// more waits for more from the client.
+func (x *loopExchange) more() error {
+	c := x.conn
+	if x.invites {
+		x.invites = false
+		x.resp.Invite()
+	}
+	for c.state != gone {
+		if c.readable {
+			switch n, err := x.read(); {
+			case n > 0:
+				c.progress(n)
+				return nil
+			case err == io.EOF:
+				return io.ErrUnexpectedEOF
+			case err != nil:
+				return err
+			}
+		} else if err := x.suspend(forInput); err != nil {
+			return err
+		}
+	}
+	return app.ErrGone
+}
+
+// Start takes the status and the fields. A connection whose client is to send
+// much that nobody wants is not worth keeping.
+func (x *loopExchange) Start(status int, header []app.Field) error {
+	if x.loop.leaving || x.invites || !x.body.Ended() && x.body.Left() > maxDiscard {
+		x.resp.Close()
+	}
+	return x.resp.Start(status, header)
+}
+
+// Write adds to the answer. It waits if the client takes it too slowly.
+func (x *loopExchange) Write(p []byte) (int, error) {
+	n, err := x.resp.Write(p)
+	if err == nil && x.conn.crowded() {
+		err = x.drain()
+	}
+	return n, err
+}
+
+// Flush sends what was written, or leaves it to the loop to.
+func (x *loopExchange) Flush() error {
+	if err := x.resp.Flush(); err != nil {
+		return err
+	}
+	if !x.conn.flush() {
+		return app.ErrGone
+	}
+	return x.drain()
+}
+
+func (x *loopExchange) drain() error {
+	for x.conn.state == gone || x.conn.crowded() {
+		if !x.conn.flush() {
+			return app.ErrGone
+		}
+		if !x.conn.crowded() {
+			return nil
+		}
+		if err := x.suspend(forRoom); err != nil {
+			return err
+		}
+	}
+	return nil
+}
