@@ -19,6 +19,7 @@ var update = flag.Bool("update", false, "write README.md")
 type pair struct {
 	from, to string   // who asks whom; the lab's in bold
 	via      string   // what they speak
+	note     string   // how they are set up, where that matters; "" = nothing to say
 	needs    []string // programs
 	open     func(*testing.T) *site
 	without  map[string]string     // check → why it can't be made of this pair
@@ -168,24 +169,26 @@ func document(all []pair, rows []row) string {
 	var b strings.Builder
 	b.WriteString(preamble)
 	var notes []string
+	number := func(note string) string {
+		if note == "" {
+			return ""
+		}
+		at := slices.Index(notes, note)
+		if at < 0 {
+			at, notes = len(notes), append(notes, note)
+		}
+		return fmt.Sprintf(" [%d]", at+1)
+	}
 	b.WriteString("| from → to | over |")
 	for _, c := range checks() {
 		fmt.Fprintf(&b, " %s |", c.name)
 	}
 	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(checks())) + "\n")
 	for i, p := range all {
-		fmt.Fprintf(&b, "| %s → %s | %s |", p.from, p.to, p.via)
+		fmt.Fprintf(&b, "| %s → %s | %s%s |", p.from, p.to, p.via, number(p.note))
 		for _, c := range checks() {
 			e := rows[i][c.name]
-			fmt.Fprintf(&b, " %s", e.text)
-			if e.note != "" {
-				at := slices.Index(notes, e.note)
-				if at < 0 {
-					at, notes = len(notes), append(notes, e.note)
-				}
-				fmt.Fprintf(&b, " [%d]", at+1)
-			}
-			b.WriteString(" |")
+			fmt.Fprintf(&b, " %s%s |", e.text, number(e.note))
 		}
 		b.WriteString("\n")
 	}

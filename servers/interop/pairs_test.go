@@ -22,7 +22,7 @@ import (
 func pairs(t *testing.T) []pair {
 	// One browser serves all rows that need it, and ends with the test.
 	started := sync.OnceValues(func() (*browser, error) { return startBrowser(t) })
-	return slices.Concat(beforeOurs(), runningOurs(), runByOurs(), curls(), browsers(started))
+	return slices.Concat(beforeOurs(), runningOurs(), runByOurs(), beforeTheirs(), curls(), browsers(started))
 }
 
 // nginx before the lab's servers.
