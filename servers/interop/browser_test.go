@@ -14,7 +14,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,14 +29,13 @@ var fetchJS string
 func browsers(started func() (*browser, error)) []pair {
 	var all []pair
 	for _, spec := range httpModels() {
-		name, _, _ := strings.Cut(spec, ":")
 		for _, protocol := range []string{"HTTP/1.1", "HTTP/2 (TLS)"} {
 			two := protocol != "HTTP/1.1"
 			if two && !speaks(spec, "2") {
 				continue
 			}
 			p := pair{
-				from: "Chromium", to: "**" + name + "**", via: protocol,
+				from: "Chromium", to: named(spec), via: protocol,
 				needs: []string{"chromium"},
 				open:  func(t *testing.T) *site { return browsed(t, started, spec, two) },
 			}

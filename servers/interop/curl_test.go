@@ -25,7 +25,6 @@ import (
 func curls() []pair {
 	var all []pair
 	for _, spec := range httpModels() {
-		name, _, _ := strings.Cut(spec, ":")
 		for _, v := range []struct{ name, flag string }{
 			{"HTTP/1.0", "--http1.0"}, {"HTTP/1.1", "--http1.1"},
 			{"HTTP/2 (h2c)", "--http2-prior-knowledge"}, {"HTTP/2 (TLS)", "--http2"},
@@ -35,7 +34,7 @@ func curls() []pair {
 				continue
 			}
 			p := pair{
-				from: "curl", to: "**" + name + "**", via: v.name,
+				from: "curl", to: named(spec), via: v.name,
 				needs: []string{"curl"},
 				open: func(t *testing.T) *site {
 					inst := ours(t, spec, v.flag == "--http2")

@@ -12,12 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"text/template"
 	"time"
@@ -94,44 +91,33 @@ func foreignPrograms(t *testing.T) string {
 	return dir
 }
 
-// starter starts processes from one thread that lives as long as this
-// process, since the kernel's signal at a parent's death (prctl(2),
-// PR_SET_PDEATHSIG) comes when the thread ends that forked.
-var starter = sync.OnceValue(func() chan<- func() {
-	jobs := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for job := range jobs {
-			job()
-		}
-	}()
-	return jobs
-})
-
 // foreign starts a program of others' and stops it with the test, checking
-// that nothing is left of it. The listener may be nil.
+// that nothing is left of it. It finds the listener, which may be nil, as
+// descriptor 3.
 func foreign(t *testing.T, listener *os.File, command ...string) *process.Group {
 	t.Helper()
 	return startForeign(t, listener, nil, command...)
 }
 
 // startForeign is foreign with files that the program finds as descriptors 6
-// and up.
+// and up. A guard of the lab's stands over it, so that the program ends with
+// the tests however those end.
 func startForeign(t *testing.T, listener *os.File, files []*os.File, command ...string) *process.Group {
 	t.Helper()
-	path, err := exec.LookPath(command[0])
+	p, err := programs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := &exec.Cmd{Path: path, Args: command, ExtraFiles: files, SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}}
-	cmd.Env = append(os.Environ(), "NGINX=3;")
-	var g *process.Group
-	done := make(chan struct{})
-	starter() <- func() {
-		defer close(done)
-		g, err = process.Start(process.Launch{Commands: []*exec.Cmd{cmd}, Listener: listener})
+	words := []string{"guard", "--"}
+	if listener != nil {
+		words = []string{"guard", "--activate", "--"}
 	}
-	<-done
+	cmd := exec.Command(p.Server, append(words, command...)...)
+	cmd.ExtraFiles = files
+	cmd.Env = append(os.Environ(),
+		"GORACE=atexit_sleep_ms=0",
+		"NGINX=3;") // how a new nginx is told what an old one listened on
+	g, err := process.Start(process.Launch{Commands: []*exec.Cmd{cmd}, Listener: listener})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,14 +224,42 @@ func answering(inst *servers.Instance) []int {
 // running are the processes of a group that execute the file.
 func running(g *process.Group, file string) func() []int {
 	return func() []int {
-		var pids []int
-		for _, pid := range g.PIDs() {
-			if exe, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe"); err == nil && exe == file {
-				pids = append(pids, pid)
-			}
-		}
-		return pids
+		return slices.DeleteFunc(g.PIDs(), func(pid int) bool { return executes(pid) != file })
 	}
+}
+
+// workers are the processes of a group that were forked by one that executes
+// the same file.
+func workers(g *process.Group) func() []int {
+	return func() []int {
+		return slices.DeleteFunc(g.PIDs(), func(pid int) bool {
+			file := executes(pid)
+			return file == "" || file != executes(parent(pid))
+		})
+	}
+}
+
+// executes is a process's file, "" of one that has gone.
+func executes(pid int) string {
+	file, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return ""
+	}
+	return file
+}
+
+func parent(pid int) int {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	var state string
+	var ppid int
+	_, rest, _ := strings.Cut(string(b), ") ")
+	if _, err := fmt.Sscan(rest, &state, &ppid); err != nil {
+		return 0
+	}
+	return ppid
 }
 
 // answered waits until a site that has just been started answers.

@@ -87,11 +87,3 @@ func fronted(t *testing.T, g *process.Group, name, wire, socket string, workersO
 	})
 	return &site{do: httpClient("http://"+addr, nil), serving: workers(g), slots: workersOf}
 }
-
-// workers are the processes of a group other than the command itself.
-func workers(g *process.Group) func() []int {
-	return func() []int {
-		pids := g.PIDs()
-		return pids[min(1, len(pids)):]
-	}
-}

@@ -60,8 +60,7 @@ func lighttpdRunning(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	file := configure(t, dir, "lighttpd.conf", map[string]any{"Dir": dir, "Port": port, "Program": program})
-	// LISTEN_PID is the number that lighttpd will have, which the shell has before.
-	g := foreign(t, listener, "sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec lighttpd -D -f "$0"`, file)
+	g := foreign(t, listener, "lighttpd", "-D", "-f", file)
 	s := &site{do: httpClient("http://"+addr, nil), serving: running(g, program)}
 	return answered(t, s, g)
 }
