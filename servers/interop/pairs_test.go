@@ -29,9 +29,9 @@ func pairs(t *testing.T) []pair {
 // nginx before the lab's servers.
 func beforeOurs() []pair {
 	var all []pair
-	for _, spec := range httpModels() {
+	for _, spec := range models(servers.WireHTTP) {
 		all = append(all, pair{
-			from: "nginx", to: named(spec), via: "HTTP/1.1",
+			from: "nginx", to: named(spec), via: wireOf(spec),
 			needs: []string{"nginx"},
 			open:  behindNginx(spec),
 		})
@@ -86,10 +86,34 @@ func hosting(program string) func(*testing.T) *site {
 	}
 }
 
-// httpModels are the models that speak HTTP themselves, with so few places
-// that one which isn't given back is missed.
-func httpModels() []string {
-	return []string{"cgi:children=2", "prefork:workers=2", "async", "front+async"}
+// models are those that speak one of the protocols on their own listener, with
+// so few places that one which isn't given back is missed.
+func models(wires ...string) []string {
+	places := map[string]string{"cgi": "cgi:children=2", "prefork": "prefork:workers=2"}
+	var specs []string
+	for _, m := range servers.Models() {
+		if !slices.Contains(wires, m.Wire) {
+			continue
+		}
+		spec, ok := places[m.Name]
+		if !ok {
+			spec = m.Name
+		}
+		specs = append(specs, spec)
+	}
+	return specs
+}
+
+// httpModels are those that clients speak to: all but those that have the
+// lab's front before them anyway, and that front once.
+func httpModels() []string { return append(models(servers.WireHTTP), "front+async") }
+
+func wireOf(spec string) string {
+	c, err := servers.Resolve(spec)
+	if err != nil {
+		panic(err) // the specs are in this file
+	}
+	return c.Model.Wire
 }
 
 // named is a model as the matrix has it: in bold, without its options.

@@ -114,9 +114,7 @@ func startForeign(t *testing.T, listener *os.File, files []*os.File, command ...
 	}
 	cmd := exec.Command(p.Server, append(words, command...)...)
 	cmd.ExtraFiles = files
-	cmd.Env = append(os.Environ(),
-		"GORACE=atexit_sleep_ms=0",
-		"NGINX=3;") // how a new nginx is told what an old one listened on
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // or the guard sleeps for a second before it exits
 	g, err := process.Start(process.Launch{Commands: []*exec.Cmd{cmd}, Listener: listener})
 	if err != nil {
 		t.Fatal(err)

@@ -5,35 +5,22 @@ package interop
 import (
 	"net"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"gatewaylab/servers/process"
 )
 
-// nginxBefore puts nginx before an upstream ("127.0.0.1:8000") that speaks
-// http, fastcgi, scgi or uwsgi.
-func nginxBefore(t *testing.T, upstream, protocol string, keepalive bool) (url string, g *process.Group) {
-	t.Helper()
-	dir := folder(t)
-	listener, addr := listen(t)
-	file := configure(t, dir, "nginx.conf", map[string]any{
-		"Dir": dir, "Root": isRoot(), "Listen": addr, "Upstream": upstream, "Protocol": protocol, "Keepalive": keepalive,
-	})
-	return "http://" + addr, foreign(t, listener, "nginx", "-p", dir, "-e", "stderr", "-c", file)
-}
-
-// behindNginx is a row's site: nginx before a model that speaks HTTP.
+// behindNginx is a row's site: nginx before a model, as the lab sets it up,
+// but with nothing held back, so that what streams is seen to stream.
 func behindNginx(spec string) func(*testing.T) *site {
 	return func(t *testing.T) *site {
-		inst := ours(t, spec, false)
+		inst := ours(t, "nginx:buffering=off,workers=1+"+spec, false)
 		s := siteOf(t, inst)
-		url, g := nginxBefore(t, inst.Addr(), "http", true)
-		s.do = httpClient(url, nil)
+		s.do = httpClient(inst.URL(), nil)
 		if speaks(spec, "WebSocket") {
-			s.echoed = webSocketAt("ws" + strings.TrimPrefix(url, "http") + "/ws")
+			s.echoed = webSocketAt("ws://" + inst.Addr() + "/ws")
 		}
-		return answered(t, s, g)
+		return s
 	}
 }
 
