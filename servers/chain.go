@@ -70,6 +70,27 @@ func (c *Configured) link(l *Launch, address string) (_ *chain, err error) {
 	return ch, nil
 }
 
+// FrontConfig is the configuration that the front would be started with if it
+// listened at address, with FOLDER in place of the instance's private folder
+// and, over TCP, port 0 in place of the model's.
+func (c *Configured) FrontConfig(address string) (string, error) {
+	switch {
+	case c.Front == nil:
+		return "", fmt.Errorf("%s has no front before it; nginx+%s has one, with a configuration", c.Spec, c.Spec)
+	case c.Front.Config == nil:
+		return "", fmt.Errorf("%s has no configuration but its options; nginx+%s has one", c.Front.Name, c.Spec.Model)
+	}
+	p := &Passage{Settings: c.FrontSettings, Model: c.Model, Behind: c.Settings, Address: address, Folder: "FOLDER"}
+	for n := range c.listeners() {
+		u := Upstream{c.network(), "127.0.0.1:0"}
+		if u.Network == "unix" {
+			u.Address = socketPath(p.Folder, n)
+		}
+		p.Upstreams = append(p.Upstreams, u)
+	}
+	return c.Front.Config(p)
+}
+
 // privateFolder makes a folder that only this user can enter, with a name so
 // short that a socket below it can be bound.
 func privateFolder() (string, error) {

@@ -114,12 +114,15 @@ func unseen() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
 // installed.
 func (c *Configured) Available() error {
 	if c.Front != nil {
-		if err := installed(c.Front.Name, c.Front.Needs); err != nil {
+		if err := c.Front.Available(); err != nil {
 			return err
 		}
 	}
 	return installed(c.Model.Name, c.Model.Needs)
 }
+
+// Available says whether the programs that the front needs are installed.
+func (f *Front) Available() error { return installed(f.Name, f.Needs) }
 
 func installed(name string, programs []string) error {
 	for _, p := range programs {

@@ -66,11 +66,23 @@ type modelRow struct {
 	Name      string      `json:"name"`
 	Doc       string      `json:"doc"`
 	Process   string      `json:"process_model"`
+	Wire      string      `json:"wire_protocol"`
 	Interface string      `json:"interface"`
 	HTTP      string      `json:"http"`
 	Async     bool        `json:"async"`
 	Missing   string      `json:"missing,omitempty"` // why it can't run here
 	Options   []optionRow `json:"options"`
+}
+
+// frontRow is the same of a front.
+type frontRow struct {
+	Name    string      `json:"name"`
+	Doc     string      `json:"doc"`
+	Process string      `json:"process_model"`
+	HTTP    string      `json:"http"`
+	Wires   []string    `json:"wire_protocols"`
+	Missing string      `json:"missing,omitempty"`
+	Options []optionRow `json:"options"`
 }
 
 type optionRow struct {
@@ -88,10 +100,11 @@ func list(out io.Writer, what, format string) error {
 	if err != nil {
 		return err
 	}
+	fronts := frontRows()
 	if format == "json" {
 		all := map[string]any{}
 		if what != "scenarios" {
-			all["models"] = rows
+			all["models"], all["fronts"] = rows, fronts
 		}
 		if what != "models" {
 			all["scenarios"] = scs
@@ -102,7 +115,7 @@ func list(out io.Writer, what, format string) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if what != "scenarios" {
-		listModels(w, rows)
+		listModels(w, rows, fronts)
 	}
 	if what == "all" {
 		fmt.Fprintln(w)
@@ -194,7 +207,7 @@ func describe(c *cobra.Command, out io.Writer, names []string, format string) er
 func modelRows() ([]modelRow, error) {
 	var rows []modelRow
 	for _, m := range servers.Models() {
-		r := modelRow{Name: m.Name, Doc: m.Doc, Process: m.Process, Interface: m.Interface, HTTP: m.HTTP, Async: m.Async}
+		r := modelRow{Name: m.Name, Doc: m.Doc, Process: m.Process, Wire: m.Wire, Interface: m.Interface, HTTP: m.HTTP, Async: m.Async}
 		c, err := servers.Resolve(m.Name)
 		if err != nil {
 			return nil, err
@@ -202,27 +215,59 @@ func modelRows() ([]modelRow, error) {
 		if err := c.Available(); err != nil {
 			r.Missing = err.Error()
 		}
-		for _, o := range m.Options {
-			r.Options = append(r.Options, optionRow{o.Key, o.Default, o.Doc})
-		}
+		r.Options = optionRows(m.Options)
 		rows = append(rows, r)
 	}
 	return rows, nil
 }
 
-func listModels(w io.Writer, rows []modelRow) {
-	fmt.Fprintln(w, "MODEL\tPROCESSES\tHTTP\tWHAT IT IS")
+func frontRows() (rows []frontRow) {
+	for _, f := range servers.Fronts() {
+		r := frontRow{Name: f.Name, Doc: f.Doc, Process: f.Process, HTTP: f.HTTP, Wires: f.Wires, Options: optionRows(f.Options)}
+		if err := f.Available(); err != nil {
+			r.Missing = err.Error()
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+func optionRows(options []servers.Option) (rows []optionRow) {
+	for _, o := range options {
+		rows = append(rows, optionRow{o.Key, o.Default, o.Doc})
+	}
+	return rows
+}
+
+func listModels(w io.Writer, rows []modelRow, fronts []frontRow) {
+	fmt.Fprintln(w, "MODEL\tPROCESSES\tWIRE\tINTERFACE\tREQUESTS\tHTTP\tWHAT IT IS")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Name, r.Process, r.HTTP, r.Doc)
+		requests := "sync"
+		if r.Async {
+			requests = "async"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Process, r.Wire, r.Interface, requests, r.HTTP, r.Doc)
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, "FRONT\tPROCESSES\tPASSES ON OVER\tHTTP\tWHAT IT IS")
+	for _, f := range fronts {
+		fmt.Fprintf(w, "%s+MODEL\t%s\t%s\t%s\t%s\n", f.Name, f.Process, strings.Join(f.Wires, ", "), f.HTTP, f.Doc)
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, "OPTION\tDEFAULT\tWHAT IT SETS")
 	for _, r := range rows {
-		for _, o := range r.Options {
-			fmt.Fprintf(w, "%s:%s=\t%s\t%s\n", r.Name, o.Key, o.Default, o.Doc)
-		}
-		if r.Missing != "" {
-			fmt.Fprintf(w, "%s\t\tcan't run here: %s\n", r.Name, strings.TrimSpace(r.Missing))
-		}
+		listOptions(w, r.Name, r.Options, r.Missing)
+	}
+	for _, f := range fronts {
+		listOptions(w, f.Name, f.Options, f.Missing)
+	}
+}
+
+func listOptions(w io.Writer, name string, options []optionRow, missing string) {
+	for _, o := range options {
+		fmt.Fprintf(w, "%s:%s=\t%s\t%s\n", name, o.Key, o.Default, o.Doc)
+	}
+	if missing != "" {
+		fmt.Fprintf(w, "%s\t\tcan't run here: %s\n", name, strings.TrimSpace(missing))
 	}
 }

@@ -67,10 +67,18 @@ func oneOf(flag, value string, known ...string) error {
 }
 
 // modelArgs completes model names on the command line.
-func modelArgs(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func modelArgs(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var names []cobra.Completion
 	for _, m := range servers.Models() {
 		names = append(names, cobra.CompletionWithDesc(m.Name, m.Doc))
+		for _, f := range servers.Fronts() {
+			if spec := f.Name + "+" + m.Name; strings.HasPrefix(spec, typed) && strings.Contains(typed, "+") {
+				names = append(names, cobra.CompletionWithDesc(spec, m.Doc+", behind "+f.Name))
+			}
+		}
+	}
+	for _, f := range servers.Fronts() {
+		names = append(names, cobra.CompletionWithDesc(f.Name+"+", f.Doc))
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

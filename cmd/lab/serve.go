@@ -15,12 +15,15 @@ func newServe(s streams) *cobra.Command {
 		addr   string
 		expose bool
 		grace  time.Duration
+		config bool
 	)
 	cmd := &cobra.Command{
 		Use:   "serve MODEL",
 		Short: "One model in the foreground, to curl or load with any other tool",
 		Example: `  lab serve prefork:workers=2
   lab serve async --addr 127.0.0.1:0            a free port; the address is printed
+  lab serve nginx+prefork                       nginx in front of it
+  lab serve nginx+prefork --show-config         the configuration that nginx gets
   curl http://127.0.0.1:8000/                   lists what the application answers`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: modelArgs,
@@ -28,6 +31,14 @@ func newServe(s streams) *cobra.Command {
 			model, err := servers.Resolve(args[0])
 			if err != nil {
 				return misuse(c, err)
+			}
+			if config {
+				text, err := model.FrontConfig(addr)
+				if err != nil {
+					return misuse(c, err)
+				}
+				fmt.Fprint(s.out, text)
+				return nil
 			}
 			programs, err := servers.FindPrograms(c.Context(), s.err)
 			if err != nil {
@@ -49,6 +60,7 @@ func newServe(s streams) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&addr, "addr", "127.0.0.1:8000", "address to listen on; port 0 = any free one")
 	f.BoolVar(&expose, "expose", false, "allow an address that other machines can reach: the application can be told to crash, hang and leak")
+	f.BoolVar(&config, "show-config", false, "print the configuration of the program in front, and start nothing")
 	f.DurationVar(&grace, "grace", 1500*time.Millisecond, "how long requests in flight may take to finish on Ctrl-C")
 	return cmd
 }

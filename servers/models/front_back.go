@@ -90,20 +90,49 @@ func (b *back) connect(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// A timedConn gives every read and every write its time.
+// A timedConn gives every read and every write its time, until somebody sets a
+// deadline that is to hold.
 type timedConn struct {
 	net.Conn
 	read, write time.Duration
+
+	mu    sync.Mutex
+	fixed bool
 }
 
 func (c *timedConn) Read(p []byte) (int, error) {
-	_ = c.SetReadDeadline(time.Now().Add(c.read)) // a closed connection tells with the read
+	c.mu.Lock()
+	if !c.fixed {
+		_ = c.Conn.SetReadDeadline(time.Now().Add(c.read)) // a closed connection tells with the read
+	}
+	c.mu.Unlock()
 	return c.Conn.Read(p)
 }
 
 func (c *timedConn) Write(p []byte) (int, error) {
-	_ = c.SetWriteDeadline(time.Now().Add(c.write)) // a closed connection tells with the write
+	c.mu.Lock()
+	if !c.fixed {
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(c.write)) // a closed connection tells with the write
+	}
+	c.mu.Unlock()
 	return c.Conn.Write(p)
+}
+
+// SetDeadline has a deadline hold; the zero time lets go of it.
+func (c *timedConn) SetDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fixed = !t.IsZero()
+	return c.Conn.SetDeadline(t)
+}
+
+// CloseWrite says that nothing more will come.
+func (c *timedConn) CloseWrite() error {
+	half, ok := c.Conn.(halfCloser)
+	if !ok {
+		return nil
+	}
+	return half.CloseWrite()
 }
 
 // failed notes a connection that could not be made. After several in a row the

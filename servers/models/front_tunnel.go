@@ -60,9 +60,6 @@ func passOn(to io.Writer, from io.Reader) {
 }
 
 func endWriting(conn net.Conn) {
-	if t, ok := conn.(*timedConn); ok {
-		conn = t.Conn
-	}
 	if half, ok := conn.(halfCloser); ok {
 		_ = half.CloseWrite() // it may be gone
 	}
