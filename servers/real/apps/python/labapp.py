@@ -194,17 +194,19 @@ def lines_of(chunks, every):
         yield b"chunk %d of %d\n" % (i, chunks)
 
 
-def many_bytes(request, n):
+def many_bytes(request, n, every):
     header = [("Content-Type", "application/octet-stream"), ("Content-Length", str(n))]
-    return Answer(200, header, blocks(n))
+    return Answer(200, header, blocks(n, pause(every)))
     yield
 
 
-def blocks(n):
+def blocks(n, every):
     block = PATTERN * 512  # 32 KiB, a whole number of patterns
     while n > 0:
         yield block[:n]
         n -= len(block)
+        if every and n > 0:
+            yield SLEEP, every
 
 
 def static(request):
@@ -270,7 +272,7 @@ ROUTES = {
     "/echo": (echo, "", ()),
     "/upload": (upload, "POST, PUT", ()),
     "/stream": (stream, READ_ONLY, (Param("chunks", 5, 1, 100_000), Param("every", 100, 0, 60_000, "ms", "milliseconds, "))),
-    "/bytes": (many_bytes, READ_ONLY, (Param("n", 1024, 0, 64 << 20),)),
+    "/bytes": (many_bytes, READ_ONLY, (Param("n", 1024, 0, 64 << 20), Param("every", 0, 0, 60_000, "ms", "milliseconds, "))),
     "/ws": (ws, READ_ONLY, ()),
     "/crash": (crash, READ_ONLY, ()),
     "/hang": (hang, READ_ONLY, ()),
