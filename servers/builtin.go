@@ -55,7 +55,7 @@ func prefork() Model {
 		Doc:       "workers forked in advance, each serving one request at a time (as gunicorn's sync worker)",
 		Process:   "a fixed set of worker processes under an arbiter",
 		Wire:      WireHTTP,
-		Interface: "function call",
+		Interface: "WSGI",
 		HTTP:      "1.0, 1.1 (one request per connection)",
 		Options: []Option{
 			{"workers", "4", "worker processes", whole(1, 1024)},

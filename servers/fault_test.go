@@ -3,6 +3,7 @@
 package servers_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 // What a fault costs under each model, beside the request that brings it.
 // A new row in the table of models must say.
 var faults = map[string]struct {
+	crash       string // spec under which a crash is looked at; "" = the model as it is
 	crashStatus int    // of the answer to a request that crashes; 0 = its connection is reset
 	crashHurts  bool   // another request in progress
 	restarts    uint64 // counted after a crash
@@ -28,11 +30,16 @@ var faults = map[string]struct {
 
 	hang       string // spec under which a request that hangs is looked at
 	hangStatus int    // of its answer; 0 = its connection is reset, -1 = it goes on hanging
+	hangStays  bool   // its client's leaving doesn't end it: the server's end does
+	hangAll    bool   // and nobody else is served meanwhile
 
 	leakLasts bool
 }{
 	"cgi":     {crashStatus: 502, hang: "cgi:timeout=1s", hangStatus: 504},
 	"prefork": {restarts: 1, hang: "prefork:workers=1,timeout=1s", hangStatus: 0, leakLasts: true},
+	"serial":  {restarts: 1, dies: true, hang: "serial", hangStatus: -1, hangStays: true, hangAll: true, leakLasts: true},
+	// A crash hurts the threads of one process only: with one process, all.
+	"threads": {crash: "threads:workers=1", crashHurts: true, restarts: 1, hang: "threads:workers=1,threads=2,timeout=1s", hangStatus: -1, hangStays: true, leakLasts: true},
 	"async":   {crashHurts: true, restarts: 1, dies: true, hang: "async", hangStatus: -1, leakLasts: true},
 }
 
@@ -76,7 +83,7 @@ func get(ctx context.Context, inst *servers.Instance, target string) outcome {
 func TestCrashUnderSupervision(t *testing.T) {
 	eachModel(t, func(t *testing.T, name string) {
 		want := faults[name]
-		inst := supervised(t, name)
+		inst := supervised(t, cmp.Or(want.crash, name))
 		other := asks(t.Context(), t, inst, "/wait?ms=4000")
 		if got := get(t.Context(), inst, "/crash"); got.status != want.crashStatus {
 			t.Errorf("the crash: %+v, want status %d", got, want.crashStatus)
@@ -172,6 +179,10 @@ func TestHang(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		hung := asks(ctx, t, inst, "/hang")
+		if want.hangStays {
+			hangsOn(t, inst, hung, want.hangAll)
+			return
+		}
 		if got := get(t.Context(), inst, "/hello"); got.status != http.StatusOK {
 			t.Errorf("another request: %+v", got)
 		}
@@ -189,6 +200,42 @@ func TestHang(t *testing.T) {
 			t.Errorf("%d restarts", got)
 		}
 	})
+}
+
+// hangsOn is for a model that can't see that a request hangs, nor its client
+// leave. What holds a thread then, or the only one there is, holds it until
+// somebody ends the process.
+func hangsOn(t *testing.T, inst *servers.Instance, hung <-chan outcome, all bool) {
+	t.Helper()
+	pid := busyPID(t, inst)
+	other := make(chan outcome, 1)
+	go func() { other <- get(t.Context(), inst, "/hello") }()
+	var answer outcome
+	if all {
+		time.Sleep(300 * time.Millisecond) // in which it can't be answered, however slow the machine
+		if len(other) > 0 {
+			t.Errorf("another request was answered meanwhile: %+v", <-other)
+		}
+	} else {
+		answer = <-other
+	}
+	if len(hung) > 0 {
+		t.Errorf("the hung request: %+v", <-hung)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-hung; got.status != 0 {
+		t.Errorf("the hung request: %+v, want its connection reset", got)
+	}
+	if all { // it has waited in the kernel's queue, which outlives the process
+		answer = <-other
+	}
+	if answer.status != http.StatusOK {
+		t.Errorf("another request: %+v", answer)
+	}
+	eventually(t, "nothing hanging", func() bool { return inst.Status().Busy() == 0 })
+	eventually(t, "the restart being counted", func() bool { return inst.Status().Restarts == 1 })
 }
 
 func TestLeak(t *testing.T) {

@@ -101,7 +101,7 @@ func TestResolve(t *testing.T) {
 		"prefork:workers=many": "expected a whole number from 1 to 1024",
 		"prefork:timeout=5":    "expected a duration of at least 100ms",
 		"nginks+async":         `no front is called "nginks"; did you mean nginx?`,
-		"zzz":                  "(known: cgi, prefork, ",
+		"zzz":                  "(known: cgi, ",
 	} {
 		if _, err := servers.Resolve(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", text, err, want)

@@ -95,57 +95,63 @@ func Fields(r *http.Request) []app.Field {
 // makes it optional); REMOTE_HOST is the address, as §4.1.9 says for a server
 // that doesn't look names up.
 func (h *Head) Variables(m Mount, length int64) ([]app.Field, error) {
+	vars, err := h.AppendVariables(nil, m, length)
+	slices.SortFunc(vars, func(a, b app.Field) int { return strings.Compare(a.Name, b.Name) })
+	return vars, err
+}
+
+// AppendVariables is Variables without the order, for which it has no use: it
+// appends to vars, whose memory may have been used before, and makes little
+// that is new.
+func (h *Head) AppendVariables(vars []app.Field, m Mount, length int64) ([]app.Field, error) {
 	pathInfo, ok := strings.CutPrefix(h.Path, m.ScriptName)
 	if !ok || pathInfo != "" && pathInfo[0] != '/' {
 		return nil, errors.New("path " + strconv.Quote(h.Path) + " is not below " + strconv.Quote(m.ScriptName))
 	}
+	begin := len(vars)
 	name, port := h.serverName()
-	vars := []app.Field{
-		{Name: "GATEWAY_INTERFACE", Value: "CGI/1.1"},
-		{Name: "PATH_INFO", Value: pathInfo},
-		{Name: "QUERY_STRING", Value: h.Query},
-		{Name: "REQUEST_METHOD", Value: h.Method},
-		{Name: "SCRIPT_NAME", Value: m.ScriptName},
-		{Name: "SERVER_NAME", Value: name},
-		{Name: "SERVER_PORT", Value: port},
-		{Name: "SERVER_PROTOCOL", Value: h.Proto},
-		{Name: "SERVER_SOFTWARE", Value: m.Software},
-	}
-	set := func(name, value string) { vars = append(vars, app.Field{Name: name, Value: value}) }
+	vars = append(vars,
+		app.Field{Name: "GATEWAY_INTERFACE", Value: "CGI/1.1"},
+		app.Field{Name: "PATH_INFO", Value: pathInfo},
+		app.Field{Name: "QUERY_STRING", Value: h.Query},
+		app.Field{Name: "REQUEST_METHOD", Value: h.Method},
+		app.Field{Name: "SCRIPT_NAME", Value: m.ScriptName},
+		app.Field{Name: "SERVER_NAME", Value: name},
+		app.Field{Name: "SERVER_PORT", Value: port},
+		app.Field{Name: "SERVER_PROTOCOL", Value: h.Proto},
+		app.Field{Name: "SERVER_SOFTWARE", Value: m.Software})
 	if host, port, err := net.SplitHostPort(h.Remote); err == nil {
-		set("REMOTE_ADDR", host)
-		set("REMOTE_HOST", host)
-		set("REMOTE_PORT", port)
+		vars = append(vars, app.Field{Name: "REMOTE_ADDR", Value: host}, app.Field{Name: "REMOTE_HOST", Value: host},
+			app.Field{Name: "REMOTE_PORT", Value: port})
 	}
 	if m.Root != "" && pathInfo != "" {
-		set("PATH_TRANSLATED", filepath.Join(m.Root, filepath.FromSlash(path.Clean(pathInfo))))
+		translated := filepath.Join(m.Root, filepath.FromSlash(path.Clean(pathInfo)))
+		vars = append(vars, app.Field{Name: "PATH_TRANSLATED", Value: translated})
 	}
 	if m.AuthType != "" {
-		set("AUTH_TYPE", m.AuthType)
+		vars = append(vars, app.Field{Name: "AUTH_TYPE", Value: m.AuthType})
 	}
 	if m.RemoteUser != "" {
-		set("REMOTE_USER", m.RemoteUser)
+		vars = append(vars, app.Field{Name: "REMOTE_USER", Value: m.RemoteUser})
 	}
 	if h.TLS {
-		set("HTTPS", "on")
+		vars = append(vars, app.Field{Name: "HTTPS", Value: "on"})
 	}
 	if length >= 0 {
-		set("CONTENT_LENGTH", strconv.FormatInt(length, 10))
+		vars = append(vars, app.Field{Name: "CONTENT_LENGTH", Value: strconv.FormatInt(length, 10)})
 	}
-	for _, f := range AppendFields(nil, h.Host, h.Fields) {
-		switch f.Name {
-		case "Content-Type":
-			set("CONTENT_TYPE", f.Value)
-		default:
-			set("HTTP_"+variable(f.Name), f.Value)
-		}
+	// The fields are written behind the variables where there is room, and
+	// become variables where they are.
+	fields := AppendFields(vars[len(vars):], h.Host, h.Fields)
+	for i := range fields {
+		fields[i].Name = variable(fields[i].Name)
 	}
-	for _, v := range vars {
+	vars = append(vars, fields...)
+	for _, v := range vars[begin:] {
 		if strings.IndexByte(v.Value, 0) >= 0 {
 			return nil, errors.New(v.Name + " would contain a NUL byte, which no variable can")
 		}
 	}
-	slices.SortFunc(vars, func(a, b app.Field) int { return strings.Compare(a.Name, b.Name) })
 	return vars, nil
 }
 
@@ -221,9 +227,28 @@ func namedByConnection(fields []app.Field, name string) bool {
 	return false
 }
 
-// variable turns X-Request-Id into X_REQUEST_ID.
+// variable turns X-Request-Id into HTTP_X_REQUEST_ID. The names that nearly
+// every request has cost no memory.
 func variable(name string) string {
-	return strings.ReplaceAll(strings.ToUpper(name), "-", "_")
+	switch name {
+	case "Content-Type":
+		return "CONTENT_TYPE"
+	case "Host":
+		return "HTTP_HOST"
+	case "Accept":
+		return "HTTP_ACCEPT"
+	case "Accept-Encoding":
+		return "HTTP_ACCEPT_ENCODING"
+	case "Accept-Language":
+		return "HTTP_ACCEPT_LANGUAGE"
+	case "Cookie":
+		return "HTTP_COOKIE"
+	case "Referer":
+		return "HTTP_REFERER"
+	case "User-Agent":
+		return "HTTP_USER_AGENT"
+	}
+	return "HTTP_" + strings.ReplaceAll(strings.ToUpper(name), "-", "_")
 }
 
 // serverName splits what the client called this server into SERVER_NAME and
@@ -235,7 +260,8 @@ func (h *Head) serverName() (name, port string) {
 		port = "443"
 	}
 	name = h.Host
-	if host, _, err := net.SplitHostPort(name); err == nil {
+	if strings.IndexByte(name, ':') < 0 { // then it has no port, and no error need be made to say so
+	} else if host, _, err := net.SplitHostPort(name); err == nil {
 		name = host
 		if strings.Contains(host, ":") {
 			name = "[" + host + "]"

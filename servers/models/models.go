@@ -41,6 +41,9 @@ func table() map[string]Server {
 		"front":       reverseProxy,
 		"prefork":     prefork,
 		preforkWorker: syncWorker,
+		"serial":      serial,
+		"threads":     threads,
+		threadsWorker: threadWorker,
 	}
 }
 

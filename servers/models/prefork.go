@@ -2,59 +2,66 @@ package models
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"strconv"
-	"time"
+	"runtime"
 
+	"golang.org/x/sys/unix"
+
+	"gatewaylab/servers/app"
+	"gatewaylab/servers/iface/wsgi"
 	"gatewaylab/servers/process"
 )
 
 // preforkWorker is the name under which labserver is a worker of prefork.
 const preforkWorker = "prefork-worker"
 
-// prefork starts its workers before there is anything to do, as gunicorn with
-// sync workers does: the master holds the listener and looks after the
-// workers, and never sees a request; each worker accepts from the same
-// listener and serves one request at a time. So there are never more requests
-// in progress than workers, the rest wait in the kernel's queue, and what one
-// request breaks is one worker.
+// prefork has worker processes that serve one request at a time each, as
+// gunicorn with sync workers does: each accepts from the same listener. So
+// there are never more requests in progress than workers, the rest wait in the
+// kernel's queue, and what one request breaks is one worker.
 func prefork(env *Env) error {
-	o := env.Options
-	workers, backlog := o.Int("workers"), o.Int("backlog")
-	timeout, graceful := o.Duration("timeout"), o.Duration("graceful_timeout")
-	if err := o.Err(); err != nil {
+	if err := runArbiter(env, preforkWorker, 1); err != nil {
 		return fmt.Errorf("prefork: %w", err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("prefork: find the executable to start workers from: %w", err)
-	}
-	if err := setBacklog(env.Listener, backlog); err != nil {
-		return fmt.Errorf("prefork: %w", err)
-	}
-	if err := prepareListener(env.Listener, beatInterval(timeout)); err != nil {
-		return fmt.Errorf("prefork: %w", err)
-	}
-	arbiter := &process.Arbiter{
-		Workers:         workers,
-		Timeout:         timeout,
-		GracefulTimeout: graceful,
-		Inherited:       env.Inherited,
-		Log:             env.Log,
-		Command: func(slot int) *exec.Cmd {
-			args := []string{"--app", env.AppPath, preforkWorker, "slot=" + strconv.Itoa(slot)}
-			return exec.Command(self, append(args, o.Words()...)...)
-		},
-	}
-	return arbiter.Run()
+	return nil
 }
 
-// beatInterval is how long a worker waits for the kernel before it shows that
-// it is alive and looks around.
-func beatInterval(timeout time.Duration) time.Duration {
-	if timeout <= 0 {
-		return time.Second
+// syncWorker is the worker program: one thread, which blocks in the kernel when
+// there is nothing to do for it, waiting for a connection, for the client, and,
+// unless the application brings other means, in the application.
+func syncWorker(env *Env) error {
+	oneThread()
+	w, err := newWorker(env, 1)
+	if err != nil {
+		return fmt.Errorf("%w: %w", process.ErrBoot, err)
 	}
-	return min(time.Second, max(10*time.Millisecond, timeout/4))
+	return serveAlone(w, true)
+}
+
+// oneThread has one thread do all the work: with a second P the garbage
+// collector would use a core that a sync worker doesn't have.
+func oneThread() {
+	runtime.GOMAXPROCS(1)
+	runtime.LockOSThread()
+}
+
+// serveAlone serves on the calling thread, one request at a time, each on a
+// connection of its own: one that was kept, idle, would hold the only slot.
+func serveAlone(w *worker, multiprocess bool) error {
+	slot := w.slots[0]
+	conn := &syncConn{beats: slot, stall: w.timeout, leaving: &w.accept.leaving}
+	server := newSyncServer(conn, syncSetting{
+		app: wsgi.Application(app.New()), listener: w.env.Listener, log: w.env.Log, multiprocess: multiprocess,
+	})
+	w.ready()
+	defer w.release()
+	return w.run(func(fd int, peer unix.Sockaddr) {
+		slot.Busy()
+		server.open(fd, peer)
+		if server.serve() == silent {
+			slot.Drop()
+			return
+		}
+		w.count()
+		slot.Idle()
+	})
 }

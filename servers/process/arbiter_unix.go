@@ -22,13 +22,15 @@ import (
 //	SIGHUP          reload: start new workers, and when all are ready retire the old
 //	SIGTTIN SIGTTOU one worker more, one less (never none)
 //
-// A worker owns the slot that it was given: it calls Slot.Take once it is
-// ready and Slot.Beat at least every Timeout/2, from the loop that serves, so
-// that a request that hangs is noticed. It leaves on SIGTERM, after the request in hand,
+// A worker owns the slots that it was given, Threads of them: worker number n
+// has those from n × Threads on. It calls Slot.Take for each once it is ready
+// and Slot.Beat for the first at least every Timeout/2, from the loop that
+// serves, so that a request that hangs is noticed. It leaves on SIGTERM, after the request in hand,
 // on SIGINT at once, and may leave of its own accord with status 0; exit
 // status BootErrorExit before it was ready stops the arbiter.
 type Arbiter struct {
 	Workers         int
+	Threads         int           // slots for each worker; 0 = one
 	Timeout         time.Duration // silence after which a worker is killed and replaced; 0 = never
 	GracefulTimeout time.Duration // for a worker that was asked to leave
 	Inherited       *Inherited    // passed on to the workers under the same descriptors
@@ -54,12 +56,13 @@ func (a *Arbiter) Run() error {
 
 	s := &shift{
 		Arbiter: a,
-		roster:  newRoster(a.Workers, a.Timeout, a.GracefulTimeout),
+		each:    max(1, a.Threads),
 		running: map[int]*os.Process{},
 		gone:    make(chan end, BoardSlots),
 	}
+	s.roster = newRoster(a.Workers, BoardSlots/s.each, a.Timeout, a.GracefulTimeout)
 	for !s.roster.done() {
-		a.Inherited.Board.SetWorkers(s.roster.want)
+		a.Inherited.Board.SetWorkers(s.roster.want * s.each)
 		for _, o := range s.roster.pass(time.Now(), s.look) {
 			s.obey(o)
 		}
@@ -83,13 +86,19 @@ func (a *Arbiter) Run() error {
 type shift struct {
 	*Arbiter
 	roster  *roster
+	each    int // slots for each worker
 	running map[int]*os.Process
 	gone    chan end
 }
 
+// look looks at a worker's slots; any of them may hold a request.
 func (s *shift) look(slot int) sighting {
-	sl := s.Inherited.Board.Slot(slot)
-	return sighting{sl.PID(), sl.LastBeat(), sl.Holds()}
+	first := s.Inherited.Board.Slot(slot * s.each)
+	seen := sighting{pid: first.PID(), beat: first.LastBeat()}
+	for i := range s.each {
+		seen.busy = seen.busy || s.Inherited.Board.Slot(slot*s.each+i).Holds()
+	}
+	return seen
 }
 
 // obey carries an order out.
@@ -139,12 +148,13 @@ func (s *shift) bury(e end) {
 	s.roster.observe(s.look)
 	w, v := s.roster.exited(e, time.Now())
 	delete(s.running, e.pid)
-	slot := s.Inherited.Board.Slot(w.slot)
-	slot.Release()
+	for i := range s.each {
+		s.Inherited.Board.Slot(w.slot*s.each + i).Release()
+	}
 	if v != crashed {
 		return
 	}
-	slot.Restarted()
+	s.Inherited.Board.Slot(w.slot * s.each).Restarted()
 	s.Inherited.Board.Restarted()
 	how := fmt.Sprintf("exit status %d", e.code)
 	if e.signal != 0 {

@@ -30,6 +30,7 @@ const (
 // its workers, and from that, on each pass, what is to be done. Time comes in
 // as an argument. It is for one goroutine.
 type roster struct {
+	most     int           // workers there is room for, old and new
 	timeout  time.Duration // 0 = a worker may be silent for ever
 	graceful time.Duration
 
@@ -73,8 +74,8 @@ type sighting struct {
 	busy bool
 }
 
-func newRoster(workers int, timeout, graceful time.Duration) *roster {
-	return &roster{want: workers, timeout: timeout, graceful: graceful, generation: 1}
+func newRoster(workers, most int, timeout, graceful time.Duration) *roster {
+	return &roster{want: workers, most: most, timeout: timeout, graceful: graceful, generation: 1}
 }
 
 // signal takes a signal in; the next pass acts on it.
@@ -91,7 +92,7 @@ func (r *roster) signal(s syscall.Signal) {
 			r.generation++
 		}
 	case syscall.SIGTTIN:
-		r.want = min(r.want+1, BoardSlots/2)
+		r.want = min(r.want+1, max(1, r.most/2))
 	case syscall.SIGTTOU:
 		r.want = max(r.want-1, 1)
 	}
@@ -235,7 +236,7 @@ func (r *roster) topUp(now time.Time) (orders []order) {
 			current++
 		}
 	}
-	for slot := 0; current < r.want && slot < BoardSlots; slot++ {
+	for slot := 0; current < r.want && slot < r.most; slot++ {
 		if !taken[slot] {
 			orders = append(orders, order{slot: slot})
 			current++

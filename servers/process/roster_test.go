@@ -23,7 +23,7 @@ type stage struct {
 }
 
 func newStage(t *testing.T, workers int, timeout, graceful time.Duration) *stage {
-	return &stage{newRoster(workers, timeout, graceful), t, time.Unix(1000, 0), 1, map[int]sighting{}}
+	return &stage{newRoster(workers, BoardSlots, timeout, graceful), t, time.Unix(1000, 0), 1, map[int]sighting{}}
 }
 
 func (s *stage) look(slot int) sighting { return s.slots[slot] }

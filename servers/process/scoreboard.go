@@ -56,7 +56,8 @@ type Slot struct {
 	served   atomic.Uint64
 	restarts atomic.Uint64
 	beat     atomic.Int64 // machine clock at the last sign of life
-	_        [16]byte
+	queued   atomic.Int64 // requests that wait for the slot's owner
+	_        [8]byte
 }
 
 const boardSize = int(unsafe.Sizeof(boardHead{})) + BoardSlots*int(unsafe.Sizeof(Slot{}))
@@ -167,6 +168,10 @@ func (b *Scoreboard) SetWorkers(n int) { b.head.workers.Store(int64(n)) }
 // server for a slot. The kernel's listen queue is not seen here.
 func (b *Scoreboard) Queue(n int) { b.head.queued.Add(int64(n)) }
 
+// Queue adds n to the requests that wait within the slot's owner, and are lost
+// with it: a process that has several slots, and a queue, counts it on one.
+func (s *Slot) Queue(n int) { s.queued.Add(int64(n)) }
+
 // Unslotted adds n to the requests that are being served without a slot.
 func (b *Scoreboard) Unslotted(n int) { b.head.unslotted.Add(int64(n)) }
 
@@ -204,6 +209,7 @@ func (s *Slot) Take(pid int) {
 	}
 	now := machineNow()
 	s.busy.Store(0)
+	s.queued.Store(0)
 	s.since.Store(now)
 	s.beat.Store(now)
 	s.pid.Store(int64(pid))
@@ -215,6 +221,7 @@ func (s *Slot) Release() {
 		return
 	}
 	s.busy.Store(0)
+	s.queued.Store(0)
 	s.since.Store(machineNow())
 	s.pid.Store(0)
 }
@@ -339,6 +346,7 @@ func (b *Scoreboard) read() Status {
 		if pid == 0 {
 			continue
 		}
+		st.Queued += int(max(0, s.queued.Load()))
 		st.Slots = append(st.Slots, SlotStatus{
 			Index:    i,
 			PID:      int(pid),

@@ -35,28 +35,28 @@ func newAcceptor(listener *os.File, wake time.Duration) (*acceptor, error) {
 	return a, err
 }
 
-// next returns the next connection; errNobody if none came for a while,
-// errLeaving after stop.
-func (a *acceptor) next() (int, error) {
+// next returns the next connection and who it is from; errNobody if none came
+// for a while, errLeaving after stop.
+func (a *acceptor) next() (int, unix.Sockaddr, error) {
 	watch := []unix.PollFd{{Fd: int32(a.fd), Events: unix.POLLIN}}
 	for end := time.Now().Add(a.beat); time.Now().Before(end); {
 		if a.leaving.Load() {
-			return 0, errLeaving
+			return 0, nil, errLeaving
 		}
 		n, err := unix.Poll(watch, int(pollTime/time.Millisecond))
 		if n <= 0 || err != nil {
 			continue
 		}
-		fd, _, err := unix.Accept(a.fd)
+		fd, peer, err := unix.Accept(a.fd)
 		switch err {
 		case nil:
-			return fd, a.prepare(fd)
+			return fd, peer, a.prepare(fd)
 		case unix.EINTR, unix.EAGAIN, unix.ECONNABORTED:
 		default:
-			return 0, os.NewSyscallError("accept", err)
+			return 0, nil, os.NewSyscallError("accept", err)
 		}
 	}
-	return 0, errNobody
+	return 0, nil, errNobody
 }
 
 func (a *acceptor) prepare(fd int) error {

@@ -50,30 +50,30 @@ func newAcceptor(listener *os.File, wake time.Duration) (*acceptor, error) {
 	return a, err
 }
 
-// next returns the next connection; errNobody if none came for a while,
-// errLeaving after stop.
-func (a *acceptor) next() (int, error) {
+// next returns the next connection and who it is from; errNobody if none came
+// for a while, errLeaving after stop.
+func (a *acceptor) next() (int, unix.Sockaddr, error) {
 	a.waiting.Store(true)
 	defer a.waiting.Store(false)
 	for !a.leaving.Load() {
-		fd, _, err := unix.Accept4(a.fd, unix.SOCK_CLOEXEC)
+		fd, peer, err := unix.Accept4(a.fd, unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
 			if a.wake > 0 {
 				if err := setTimeouts(fd, a.wake); err != nil {
 					unix.Close(fd)
-					return 0, os.NewSyscallError("setsockopt", err)
+					return 0, nil, os.NewSyscallError("setsockopt", err)
 				}
 			}
-			return fd, nil
+			return fd, peer, nil
 		case unix.EINTR, unix.ECONNABORTED:
 		case unix.EAGAIN:
-			return 0, errNobody
+			return 0, nil, errNobody
 		default:
-			return 0, os.NewSyscallError("accept", err)
+			return 0, nil, os.NewSyscallError("accept", err)
 		}
 	}
-	return 0, errLeaving
+	return 0, nil, errLeaving
 }
 
 // stop makes next return errLeaving. A signal to the waiting thread ends a

@@ -1,0 +1,165 @@
+package models
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gatewaylab/servers/iface/wsgi"
+	"gatewaylab/servers/process"
+)
+
+var (
+	errStalled  = &wsgi.FaultError{Status: http.StatusRequestTimeout, Why: "the request stopped coming"}
+	errUnsaid   = errors.New("the client has not said anything yet")
+	errSlowRead = errors.New("the client does not take its answer")
+)
+
+const (
+	// lingerLimit is how long a connection is kept open for a client that still
+	// sends what nobody will read: closed at once, the kernel would answer with a
+	// reset, and that takes the response away before the client has read it.
+	lingerLimit = 2 * time.Second
+
+	// silenceLimit is how long a worker that is to leave waits for the first byte
+	// of a request on a connection that it has accepted.
+	silenceLimit = time.Second
+
+	// leastRate is how many bytes in a second buy a client another second, so
+	// that a large body on a slow line is borne with, and a byte a second is not
+	// (as MinRate of Apache's mod_reqtimeout does).
+	leastRate = 500
+)
+
+// A syncConn is the one connection that a thread has, in blocking system
+// calls. The socket's timeouts, which it has from the listener, wake a blocked
+// call every beat interval: to show that the worker lives, and to give up a
+// client that is too slow.
+//
+// What a client may take: stall for a whole head, however it comes; for a body
+// stall and a second for each 500 bytes, counted while it is waited for; and as
+// much for each piece of the answer that it is sent.
+type syncConn struct {
+	fd      int
+	peer    unix.Sockaddr
+	beats   *process.Slot // where a wait is shown to be one; nil = nobody looks
+	stall   time.Duration // 0 = for ever
+	leaving *atomic.Bool  // the worker is to leave and does not wait long for a silent client
+
+	unsaid bool          // nothing has come yet on this connection
+	ask    bool          // the first read doesn't wait, and returns errUnsaid
+	head   bool          // it is the head that is read
+	waited time.Duration // for what is read now
+	moved  int64         // bytes of it that came
+}
+
+// open takes a connection.
+func (c *syncConn) open(fd int, peer unix.Sockaddr) {
+	c.fd, c.peer, c.unsaid, c.ask = fd, peer, true, false
+}
+
+// begin expects a request's head; body what follows it.
+func (c *syncConn) begin() { c.head, c.waited, c.moved = true, 0, 0 }
+func (c *syncConn) body()  { c.head, c.waited, c.moved = false, 0, 0 }
+
+// Read reads from the client.
+func (c *syncConn) Read(p []byte) (int, error) {
+	from := time.Now()
+	for {
+		n, err := c.read(p)
+		switch {
+		case n > 0:
+			c.unsaid, c.ask = false, false
+			c.waited += time.Since(from)
+			c.moved += int64(n)
+			if c.late(0) {
+				return 0, errStalled
+			}
+			return n, nil
+		case err == nil:
+			return 0, io.EOF
+		case err == unix.EAGAIN && c.ask:
+			return 0, errUnsaid
+		case err != unix.EINTR && err != unix.EAGAIN:
+			return 0, os.NewSyscallError("read", err)
+		case c.late(time.Since(from)):
+			return 0, errStalled
+		}
+		c.beats.Beat()
+	}
+}
+
+func (c *syncConn) read(p []byte) (int, error) {
+	if c.ask {
+		n, _, err := unix.Recvfrom(c.fd, p, unix.MSG_DONTWAIT)
+		return n, err
+	}
+	return unix.Read(c.fd, p)
+}
+
+// late says whether the client has been waited for too long, more being how
+// long it was since the last read.
+func (c *syncConn) late(more time.Duration) bool {
+	waited := c.waited + more
+	if c.unsaid && waited > silenceLimit && c.leaving.Load() {
+		return true
+	}
+	if c.head {
+		return c.stall > 0 && waited > c.stall
+	}
+	return c.stall > 0 && waited > c.stall+bought(c.moved)
+}
+
+// bought is the time that n bytes buy.
+func bought(n int64) time.Duration { return time.Duration(n) * (time.Second / leastRate) }
+
+// Write writes all of p to the client.
+func (c *syncConn) Write(p []byte) (written int, err error) {
+	n, err := unix.Write(c.fd, p)
+	c.beats.Beat()
+	if n == len(p) { // nearly always that is all there is to it
+		return n, nil
+	}
+	from := time.Now()
+	for {
+		written += max(0, n)
+		switch {
+		case written == len(p):
+			return written, nil
+		case n <= 0 && err != unix.EINTR && err != unix.EAGAIN:
+			return written, os.NewSyscallError("write", err)
+		case c.stall > 0 && time.Since(from) > c.stall+bought(int64(written)):
+			return written, errSlowRead
+		}
+		c.beats.Beat()
+		n, err = unix.Write(c.fd, p[written:])
+	}
+}
+
+// close ends the connection in order. With unread input left it first says
+// that nothing more will come, and waits for the client to have noticed.
+func (c *syncConn) close(unread bool) {
+	if unread && unix.Shutdown(c.fd, unix.SHUT_WR) == nil {
+		var waste [16 << 10]byte
+		for limit := time.Now().Add(lingerLimit); time.Now().Before(limit); c.beats.Beat() {
+			if n, err := unix.Read(c.fd, waste[:]); err != unix.EINTR && n <= 0 {
+				break
+			}
+		}
+	}
+	unix.Close(c.fd)
+	c.fd = -1
+}
+
+// reset ends the connection so that the client notices that it has not got
+// everything.
+func (c *syncConn) reset() {
+	_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // else it is an orderly close
+	unix.Close(c.fd)
+	c.fd = -1
+}
