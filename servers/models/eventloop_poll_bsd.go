@@ -52,6 +52,12 @@ func (p *poller) add(fd int) error {
 // watch watches what is reported for as long as it can be read.
 func (p *poller) watch(fd int) error { return p.change(fd, unix.EV_ADD, unix.EVFILT_READ) }
 
+// watchOnce reports once that there is something to be read, or nothing any
+// more.
+func (p *poller) watchOnce(fd int, _ bool) error {
+	return p.change(fd, unix.EV_ADD|unix.EV_ONESHOT, unix.EVFILT_READ)
+}
+
 func (p *poller) forget(fd int) error { return p.change(fd, unix.EV_DELETE, unix.EVFILT_READ) }
 
 // wait returns what is ready, after patience at the latest (< 0 = when there is

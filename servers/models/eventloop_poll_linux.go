@@ -44,6 +44,16 @@ func (p *poller) add(fd int) error {
 // watch watches what is reported for as long as it can be read.
 func (p *poller) watch(fd int) error { return p.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN) }
 
+// watchOnce reports once that there is something to be read, or nothing any
+// more. Known says that the descriptor was watched so before.
+func (p *poller) watchOnce(fd int, known bool) error {
+	op := unix.EPOLL_CTL_ADD
+	if known {
+		op = unix.EPOLL_CTL_MOD
+	}
+	return p.control(op, fd, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLONESHOT)
+}
+
 func (p *poller) forget(fd int) error { return p.control(unix.EPOLL_CTL_DEL, fd, 0) }
 
 // wait returns what is ready, after patience at the latest (< 0 = when there is

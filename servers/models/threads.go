@@ -41,7 +41,7 @@ func threadWorker(env *Env) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", process.ErrBoot, err)
 	}
-	p, err := newPool(w)
+	p, err := newThreadPool(w)
 	if err != nil {
 		return fmt.Errorf("%w: %w", process.ErrBoot, err)
 	}
@@ -71,8 +71,8 @@ type ticket struct {
 	watched bool // the readiness queue knows it
 }
 
-// A pool is a worker's threads and the connections they have between them.
-type pool struct {
+// A threadPool is a worker's threads and the connections they have between them.
+type threadPool struct {
 	worker    *worker
 	set       syncSetting
 	most      int // connections
@@ -87,9 +87,9 @@ type pool struct {
 	serving sync.WaitGroup
 }
 
-func newPool(w *worker) (*pool, error) {
+func newThreadPool(w *worker) (*threadPool, error) {
 	o := w.env.Options
-	p := &pool{
+	p := &threadPool{
 		worker: w, most: o.Int("connections"), queue: o.Int("queue"), keepalive: o.Duration("keepalive"),
 		set:  syncSetting{app: wsgi.Application(app.New()), listener: w.env.Listener, log: w.env.Log, keeps: true, multithread: true, multiprocess: true},
 		room: make(chan struct{}, 1),
@@ -103,9 +103,9 @@ func newPool(w *worker) (*pool, error) {
 	return p, err
 }
 
-func (p *pool) leaving() bool { return p.worker.accept.leaving.Load() }
+func (p *threadPool) leaving() bool { return p.worker.accept.leaving.Load() }
 
-func (p *pool) start() {
+func (p *threadPool) start() {
 	go p.parking.watch()
 	for _, slot := range p.worker.slots {
 		p.serving.Go(func() { p.thread(slot) })
@@ -113,14 +113,14 @@ func (p *pool) start() {
 }
 
 // take takes a new connection, and returns when there may be another.
-func (p *pool) take(fd int, peer unix.Sockaddr) {
+func (p *threadPool) take(fd int, peer unix.Sockaddr) {
 	p.open.Add(1)
 	p.put(ticket{fd: fd, peer: peer, fresh: true})
 	p.admit()
 }
 
 // put queues a connection for a thread. There is room for all there are.
-func (p *pool) put(t ticket) {
+func (p *threadPool) put(t ticket) {
 	p.worker.slots[0].Queue(1)
 	p.jobs <- t
 }
@@ -128,7 +128,7 @@ func (p *pool) put(t ticket) {
 // admit waits until another connection can be accepted: at once while a thread
 // is free for it; otherwise other workers are given the time to take it, and
 // then it may wait here.
-func (p *pool) admit() {
+func (p *threadPool) admit() {
 	patience, over := busyPatience, false
 	for !p.leaving() {
 		if p.open.Load() < int64(p.most) {
@@ -149,7 +149,7 @@ func (p *pool) admit() {
 }
 
 // vacated says that a thread or a connection's place has become free.
-func (p *pool) vacated() {
+func (p *threadPool) vacated() {
 	select {
 	case p.room <- struct{}{}:
 	default:
@@ -157,13 +157,13 @@ func (p *pool) vacated() {
 }
 
 // closed counts a connection less.
-func (p *pool) closed() {
+func (p *threadPool) closed() {
 	p.open.Add(-1)
 	p.vacated()
 }
 
 // thread is the life of one thread.
-func (p *pool) thread(slot *process.Slot) {
+func (p *threadPool) thread(slot *process.Slot) {
 	runtime.LockOSThread()
 	conn := &syncConn{stall: p.worker.timeout, leaving: &p.worker.accept.leaving}
 	server := newSyncServer(conn, p.set)
@@ -178,7 +178,7 @@ func (p *pool) thread(slot *process.Slot) {
 
 // serve serves a connection's request, and those that have come with it. A new
 // connection whose client hasn't said anything yet holds no thread.
-func (p *pool) serve(server *syncServer, slot *process.Slot, t ticket) {
+func (p *threadPool) serve(server *syncServer, slot *process.Slot, t ticket) {
 	server.open(t.fd, t.peer)
 	server.conn.ask = t.fresh && !t.watched
 	for n := 1; ; n++ {
@@ -210,14 +210,14 @@ func (p *pool) serve(server *syncServer, slot *process.Slot, t ticket) {
 }
 
 // count counts a request, and ends the accepting after the worker's last.
-func (p *pool) count() {
+func (p *threadPool) count() {
 	if p.worker.count() {
 		go p.worker.accept.stop()
 	}
 }
 
 // leave serves what has come, closes what is idle, and ends the threads.
-func (p *pool) leave() {
+func (p *threadPool) leave() {
 	p.worker.accept.leaving.Store(true)
 	p.parking.leave()
 	for p.open.Load() > 0 {

@@ -13,8 +13,8 @@ import (
 // hands those that have something to say to the pool, and closes those that
 // have nothing to say for too long.
 type parking struct {
-	pool  *pool
-	ready *readiness
+	pool *threadPool
+	poll *poller
 
 	mu     sync.Mutex
 	parked map[int]parked // by descriptor
@@ -29,12 +29,12 @@ type parked struct {
 // for too long.
 const sweepInterval = 200 * time.Millisecond
 
-func newParking(p *pool) (*parking, error) {
-	ready, err := newReadiness()
+func newParking(p *threadPool) (*parking, error) {
+	poll, err := newPoller()
 	if err != nil {
 		return nil, err
 	}
-	return &parking{pool: p, ready: ready, parked: map[int]parked{}}, nil
+	return &parking{pool: p, poll: poll, parked: map[int]parked{}}, nil
 }
 
 // add parks a connection; limit 0 is none.
@@ -48,7 +48,7 @@ func (p *parking) add(t ticket, limit time.Duration) {
 	p.mu.Lock()
 	p.parked[t.fd] = c
 	p.mu.Unlock()
-	if err := p.ready.watch(t.fd, known); err != nil {
+	if err := p.poll.watchOnce(t.fd, known); err != nil {
 		p.pool.worker.env.Log.Printf("watch a connection: %v", err)
 		p.mu.Lock()
 		delete(p.parked, t.fd)
@@ -67,15 +67,15 @@ func (p *parking) drop(t ticket) {
 func (p *parking) watch() {
 	runtime.LockOSThread()
 	for last := time.Now(); ; {
-		fds, err := p.ready.wait(sweepInterval)
+		ready, err := p.poll.wait(sweepInterval)
 		if err != nil {
 			p.pool.worker.env.Log.Printf("wait for connections: %v", err)
 			time.Sleep(sweepInterval)
 		}
-		for _, fd := range fds {
+		for _, r := range ready {
 			p.mu.Lock()
-			c, ok := p.parked[fd]
-			delete(p.parked, fd)
+			c, ok := p.parked[r.fd]
+			delete(p.parked, r.fd)
 			p.mu.Unlock()
 			if ok {
 				p.pool.put(c.ticket)
