@@ -3,9 +3,20 @@
 package servers_test
 
 import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"gatewaylab/servers"
+	"gatewaylab/servers/app"
 )
 
 // chains are every front before every model that it can pass requests on to.
@@ -46,4 +57,181 @@ func TestContractOfChains(t *testing.T) {
 			keepsContract(t, spec)
 		})
 	}
+}
+
+// A front outlives what it stands before: the request that kills the model is
+// answered for, and those that come while the model is started again wait.
+func TestFrontSurvivesItsModel(t *testing.T) {
+	for _, spec := range []string{"front+async", "nginx+async"} {
+		t.Run(spec, func(t *testing.T) {
+			t.Parallel()
+			needs(t, spec)
+			inst := supervised(t, spec)
+			for n := range 3 {
+				if got := get(t.Context(), inst, "/crash"); got.status != http.StatusBadGateway {
+					t.Errorf("the crash: %+v, want 502", got)
+				}
+				var all sync.WaitGroup
+				for range 4 {
+					all.Go(func() {
+						if got := get(t.Context(), inst, "/hello"); got.status != http.StatusOK {
+							t.Errorf("after the crash: %+v", got)
+						}
+					})
+				}
+				all.Wait()
+				eventually(t, "the restart being counted", func() bool { return inst.Status().Restarts > uint64(n) })
+				if got := inst.Status().Restarts; spec == "front+async" && got != uint64(n+1) {
+					t.Errorf("%d restarts after %d crashes", got, n+1) // nginx asks again over a connection that it had kept
+				}
+			}
+			if err := inst.Err(); err != nil {
+				t.Errorf("ended: %v", err)
+			}
+		})
+	}
+}
+
+// Without supervision the death of a part is the end of the instance.
+func TestChainEndsWithItsModel(t *testing.T) {
+	inst := launch(t, "front+async")
+	if got := get(t.Context(), inst, "/crash"); got.status != http.StatusBadGateway {
+		t.Errorf("the crash: %+v, want 502", got)
+	}
+	<-inst.Done()
+	if err := inst.Err(); err == nil || !strings.Contains(err.Error(), "crash was asked for") {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := inst.Close(20 * time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+// The model listens where nobody else can go, and nothing of that is left.
+func TestModelIsHidden(t *testing.T) {
+	inst := start(t, "front:instances=3+prefork:workers=1")
+	hops := inst.Hops()
+	if len(hops) != 4 || hops[0].From != "client" || hops[0].Address != inst.Addr() {
+		t.Fatalf("hops %+v", hops)
+	}
+	for _, h := range hops[1:] {
+		if h.From != "front" || h.To != "prefork" || h.Protocol != servers.WireHTTP || h.Network != "unix" {
+			t.Errorf("hop %+v", h)
+		}
+		st, err := os.Stat(filepath.Dir(h.Address))
+		if err != nil || st.Mode().Perm() != 0o700 {
+			t.Errorf("the folder of %s: %v, %v; want it private", h.Address, st.Mode(), err)
+		}
+	}
+	if err := inst.Close(20 * time.Second); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Dir(hops[1].Address)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is left: %v", err)
+	}
+}
+
+// Three instances of two workers hold six requests, each in a slot of its own,
+// and one instance may be slow.
+func TestInstances(t *testing.T) {
+	inst := start(t, "front:instances=3,slow=4+prefork:workers=2")
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() { get(t.Context(), inst, "/wait?ms=500") })
+	}
+	eventually(t, "six busy slots", func() bool { return inst.Status().Busy() == 6 })
+	st := inst.Status()
+	seen := map[int]bool{}
+	for _, sl := range st.Slots {
+		seen[sl.Index] = true
+	}
+	if st.Workers != 6 || len(seen) != 6 || st.Queued != 0 {
+		t.Errorf("%d workers, slots %v, %d queued; want 6, 0 to 5, 0", st.Workers, seen, st.Queued)
+	}
+	eventually(t, "the quick ones being done", func() bool { return inst.Status().Busy() == 2 })
+	for _, sl := range inst.Status().Slots {
+		if sl.Busy && sl.Index > 1 {
+			t.Errorf("slot %d is still busy, and the first instance is the slow one", sl.Index)
+		}
+	}
+	all.Wait()
+}
+
+// Whoever taps a hop sees all that passes.
+func TestTap(t *testing.T) {
+	var tapped atomic.Int64
+	var kept []servers.Hop
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	tap := func(h servers.Hop) (string, string, error) {
+		kept = append(kept, h)
+		go func() {
+			for {
+				from, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				to, err := net.Dial(h.Network, h.Address)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				go func() { _, _ = io.Copy(from, to); from.Close() }()
+				go func() { n, _ := io.Copy(to, from); tapped.Add(n); to.Close() }()
+			}
+		}()
+		return "tcp", ln.Addr().String(), nil
+	}
+	inst := stopped(t, "front+async", launchAs(t, "front:keepalive=0+async", servers.Launch{Tap: tap}))
+	if got := get(t.Context(), inst, "/hello"); got.status != http.StatusOK {
+		t.Errorf("%+v", got)
+	}
+	eventually(t, "bytes at the tap", func() bool { return tapped.Load() > 0 })
+	if len(kept) != 1 || kept[0] != inst.Hops()[1] {
+		t.Errorf("tapped %+v, of %+v", kept, inst.Hops())
+	}
+}
+
+// A file is the same whoever answers for it, and the model hears nothing of it
+// if the front does.
+func TestStaticFiles(t *testing.T) {
+	for _, spec := range []string{"async", "front:static=on+async", "nginx:static=on+async"} {
+		t.Run(spec, func(t *testing.T) {
+			t.Parallel()
+			needs(t, spec)
+			inst := start(t, spec)
+			served := inst.Status().Served
+			for _, f := range append(app.Files(), app.File{Path: "/static/", Type: app.Files()[0].Type, Content: app.Files()[0].Content}) {
+				resp, body, err := ask(t.Context(), http.MethodGet, inst.URL()+f.Path, nil)
+				if err != nil || resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != f.Type || body != f.Content {
+					t.Errorf("%s: %v, %v, %d bytes; want %s, %d bytes", f.Path, err, resp, len(body), f.Type, len(f.Content))
+				}
+			}
+			if got := get(t.Context(), inst, "/static/none"); got.status != http.StatusNotFound {
+				t.Errorf("no file: %+v", got)
+			}
+			want := uint64(len(app.Files()) + 2)
+			if spec != "async" {
+				want = 0
+			}
+			eventually(t, "all being counted", func() bool { return inst.Status().Served-served == want })
+		})
+	}
+}
+
+func TestWebSocketThroughFronts(t *testing.T) {
+	for _, spec := range []string{"front+async", "nginx+async", "front:response_buffering=off,keepalive=0+async"} {
+		t.Run(spec, func(t *testing.T) {
+			t.Parallel()
+			needs(t, spec)
+			meetsWebSocket(t, start(t, spec), true)
+		})
+	}
+	t.Run("front+prefork", func(t *testing.T) { // nginx forgets the Connection field that belongs to Upgrade
+		t.Parallel()
+		meetsWebSocket(t, start(t, "front+prefork"), false)
+	})
 }

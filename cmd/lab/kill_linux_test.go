@@ -98,11 +98,22 @@ func survivors(t *testing.T, sessions map[int]bool, mark string) (all []proc) {
 // twenty times, at moments spread over starting, warming up, measuring and
 // stopping, with every model in turn.
 func TestKilledLabLeavesNothing(t *testing.T) {
-	models := []string{"cgi", "prefork", "async", "cgi:children=4", "prefork:workers=8"}
+	models := []string{"cgi", "prefork", "async", "cgi:children=4", "front:instances=2+prefork:workers=2"}
+	if _, err := exec.LookPath("nginx"); err == nil {
+		models = append(models, "nginx+prefork")
+	} else if os.Getenv("LAB_REQUIRE") != "" {
+		t.Errorf("needs nginx, and LAB_REQUIRE is set: %v", err)
+	}
 	scs := []string{"wait", "hello", "cpu"}
 	for i := range 20 {
 		model, sc := models[i%len(models)], scs[i%len(scs)]
 		t.Run(fmt.Sprintf("%02d %s %s", i, model, sc), func(t *testing.T) {
+			folders, err := os.MkdirTemp("", "kill") // short, for a socket's path is
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.RemoveAll(folders)
+			t.Setenv("TMPDIR", folders)
 			cmd, _, mark := startLab(t, "compare", model, "--scenario", sc, "--dash", "off",
 				"--trials", "100", "--for", "300ms", "--warmup", "100ms", "--out", "out", "--plots", "none")
 			var sessions map[int]bool
@@ -127,11 +138,15 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 			for {
 				left := survivors(t, sessions, mark)
 				still := listening(t, sessions)
-				if len(left) == 0 && len(still) == 0 {
+				kept, err := filepath.Glob(filepath.Join(folders, "lab-front-*"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(left) == 0 && len(still) == 0 && len(kept) == 0 {
 					break
 				}
 				if time.Since(killed) > 2*time.Second {
-					t.Fatalf("2 s after SIGKILL: processes %v and ports %v are left (it held %v)", left, still, ports)
+					t.Fatalf("2 s after SIGKILL: processes %v, ports %v (it held %v) and folders %v are left", left, still, ports, kept)
 				}
 				time.Sleep(10 * time.Millisecond)
 			}

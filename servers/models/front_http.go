@@ -16,9 +16,17 @@ import (
 // An httpConn is a connection to an instance that speaks HTTP.
 type httpConn struct {
 	net.Conn
-	in     *bufio.Reader
-	reused bool
+	in   *bufio.Reader
+	used time.Time // when it was last given back; zero = never
 }
+
+// staleAge is how long a connection must have been idle for its end without an
+// answer to mean that the instance had closed it before it saw the request.
+// One that has just been used and ends like that has died of the request, which
+// must not kill the next one too.
+const staleAge = 500 * time.Millisecond
+
+func (c *httpConn) mayBeStale() bool { return !c.used.IsZero() && time.Since(c.used) > staleAge }
 
 // idleConns are connections kept for the next request, the one that was used
 // last to be used first.
@@ -43,7 +51,7 @@ func (i *idleConns) take() *httpConn {
 }
 
 func (i *idleConns) put(c *httpConn) {
-	c.reused = true
+	c.used = time.Now()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.closed || len(i.conns) >= i.max {
@@ -101,20 +109,20 @@ func stillOpen(conn net.Conn) bool {
 
 // exchangeHTTP asks over HTTP/1.1. A kept connection that the instance closes
 // just when the request is on its way costs a second try, if the request may
-// be made twice (RFC 9110 §9.2.2) or has not been answered for another reason
-// than that.
+// be made twice (RFC 9110 §9.2.2).
 func (b *back) exchangeHTTP(ctx context.Context, out *outbound) (*inbound, error) {
 	for {
 		c, err := b.reach(ctx)
 		if err != nil {
 			return nil, err
 		}
+		again := c.mayBeStale()
 		in, err := b.try(ctx, c, out)
 		if err == nil {
 			return in, nil
 		}
 		var stale *staleError
-		if !errors.As(err, &stale) || !c.reused || !idempotent(out.req.Method) || !out.body.again() || ctx.Err() != nil {
+		if !errors.As(err, &stale) || !again || !idempotent(out.req.Method) || !out.body.again() || ctx.Err() != nil {
 			return nil, err
 		}
 	}

@@ -20,7 +20,7 @@ type upstream struct {
 
 	mu   sync.Mutex
 	got  []string // heads and bodies
-	ends int      // connections that the front has closed
+	shut int      // connections that it has closed
 	wg   sync.WaitGroup
 }
 
@@ -69,7 +69,6 @@ func (u *upstream) serve(conn net.Conn) {
 			head.WriteString(line)
 			if err != nil {
 				u.mu.Lock()
-				u.ends++
 				if head.Len() > 0 {
 					u.got = append(u.got, head.String())
 				}
@@ -82,6 +81,10 @@ func (u *upstream) serve(conn net.Conn) {
 		u.got = append(u.got, head.String()+body)
 		u.mu.Unlock()
 		if err != nil || !u.answer(u, conn, head.String(), body) {
+			conn.Close()
+			u.mu.Lock()
+			u.shut++
+			u.mu.Unlock()
 			return
 		}
 	}
@@ -117,10 +120,10 @@ func (u *upstream) requests() []string {
 	return append([]string(nil), u.got...)
 }
 
-func (u *upstream) ended() int {
+func (u *upstream) hungUp() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.ends
+	return u.shut
 }
 
 // frontOptions are the front's options, their defaults for tests replaced by

@@ -135,7 +135,7 @@ func TestFrontQueues(t *testing.T) {
 }
 
 // A connection to an instance is used again, for as long as the instance keeps
-// it; what may be asked twice is asked again if it was closed meanwhile.
+// it.
 func TestFrontKeepsConnections(t *testing.T) {
 	var conns sync.Map
 	counting := func(last int) func(*upstream, net.Conn, string, string) bool {
@@ -170,6 +170,7 @@ func TestFrontKeepsConnections(t *testing.T) {
 		if status, body := get(t, m.url("/")); status != 200 || body != "ok" {
 			t.Errorf("request %d: %d %q", n, status, body)
 		}
+		eventually(t, "the instance having closed the connection", func() bool { return u.hungUp() == (n+1)/2 })
 	}
 }
 
