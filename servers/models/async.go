@@ -1,24 +1,39 @@
 package models
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"time"
 
 	"gatewaylab/servers/app"
+	"gatewaylab/servers/iface/asgi"
 )
 
-// async serves every connection on a goroutine of its own in one process, as
-// net/http does: a request that waits costs a few kilobytes and no worker, so
-// as many as come are in progress side by side, on all cores. The connection
-// is kept for the next request. Over HTTP/2, which needs no asking on the
-// plain port and is chosen by ALPN under TLS, requests of one connection are
-// in progress side by side too. A connection to /ws may become a WebSocket.
+// async serves every connection on a goroutine of its own in one process: a
+// request that waits costs a few kilobytes and no worker, so as many as come
+// are in progress side by side, on all cores. The connection is kept for the
+// next request. Over HTTP/2, which needs no asking on the plain port and is
+// chosen by ALPN under TLS, requests of one connection are in progress side by
+// side too. A connection to /ws may become a WebSocket. The application is
+// called by ASGI's convention, on the goroutine, which it may block.
+//
+// HTTP/1 is read by the lab's own parser and not by net/http, which spends a
+// second goroutine on each request in case the client should go away. Here one
+// looks for that only while the application waits, and small answers take half
+// the time. HTTP/2 is net/http's.
 func async(env *Env) error {
-	keepalive := env.Options.Duration("keepalive")
-	timeout := env.Options.Duration("timeout")
+	s := &asyncServer{
+		env:       env,
+		pid:       os.Getpid(),
+		keepalive: env.Options.Duration("keepalive"),
+		timeout:   env.Options.Duration("timeout"),
+		app:       asgi.Application(app.New()),
+	}
+	s.all = map[*asyncConn]struct{}{}
 	backlog := env.Options.Int("backlog")
 	secure := env.Options.String("tls") == "on"
 	if err := env.Options.Err(); err != nil {
@@ -27,53 +42,86 @@ func async(env *Env) error {
 	if err := setBacklog(env.Listener, backlog); err != nil {
 		return fmt.Errorf("async: %w", err)
 	}
-	var config *tls.Config
 	if secure {
 		var err error
-		if config, err = selfSigned(); err != nil {
+		if s.tls, err = selfSigned(); err != nil {
 			return fmt.Errorf("async: %w", err)
 		}
 	}
 	env.Board.SetWorkers(0)
-	a := app.New()
-	sockets := &sockets{idle: keepalive, stall: timeout}
+	var life asgi.Lifespan
+	if err := life.Start(context.Background(), s.app); err != nil {
+		return fmt.Errorf("async: %w", err)
+	}
+	defer life.Close()
+	s.state = life.State()
 	f := &front{
 		Server: http.Server{
-			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				switch {
-				case r.ProtoMajor == 2:
-					beside(r, func() { serveApp(a, w, r, timeout) })
-				case wantsSocket(r):
-					sockets.serve(w, r)
-				default:
-					serveApp(a, w, r, timeout)
-				}
-			}),
+			Handler:           http.HandlerFunc(s.serveHTTP2),
 			Protocols:         spoken(),
-			ReadHeaderTimeout: timeout,
-			IdleTimeout:       keepalive,
+			ReadHeaderTimeout: s.timeout,
+			IdleTimeout:       s.keepalive,
 			MaxHeaderBytes:    maxHead,
 			ConnState:         showState,
 			ConnContext:       withSlot,
 		},
-		wrap: func(ln net.Listener) net.Listener {
-			ln = slotListener{ln, env.Board, os.Getpid()}
-			if secure {
-				ln = tls.NewListener(ln, config)
-			}
-			return ln
-		},
-		drain: sockets.drain,
-		abort: sockets.cut,
+		wrap:  s.listen,
+		drain: s.drain,
+		abort: s.cut,
 	}
-	f.RegisterOnShutdown(sockets.goAway)
-	return f.run(env)
+	f.RegisterOnShutdown(s.goAway)
+	if err := f.run(env); err != nil {
+		return err
+	}
+	if err := life.Stop(); err != nil {
+		env.Log.Printf("async: %v", err)
+	}
+	return nil
 }
 
 func spoken() *http.Protocols {
 	p := new(http.Protocols)
-	p.SetHTTP1(true)
 	p.SetHTTP2(true)
 	p.SetUnencryptedHTTP2(true)
 	return p
+}
+
+// serveHTTP2 answers what net/http has read.
+func (s *asyncServer) serveHTTP2(w http.ResponseWriter, r *http.Request) {
+	origin := asgi.Origin{TLS: r.TLS != nil, State: s.state}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		origin.Server = addressOf(local)
+	}
+	if sc, ok := r.Context().Value(slotKey{}).(*slotConn); ok {
+		origin.Client = addressOf(sc.RemoteAddr())
+	}
+	beside(r, func() {
+		if err := serveASGI(s.app, w, r, &origin, s.timeout); err != nil {
+			s.env.Log.Printf("async: %s %s: %v", r.Method, r.RequestURI, err)
+		}
+	})
+}
+
+// addressOf is a socket's address as ASGI has it.
+func addressOf(a net.Addr) asgi.Address {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return asgi.Address{Host: a.IP.String(), Port: a.Port}
+	case *net.UnixAddr:
+		return asgi.Address{Host: a.Name}
+	}
+	return asgi.Address{}
+}
+
+// asyncServer is what the connections share.
+type asyncServer struct {
+	env       *Env
+	pid       int
+	keepalive time.Duration
+	timeout   time.Duration
+	tls       *tls.Config // nil: none is spoken
+	app       asgi.App
+	state     map[string]any
+	dates     dateCache
+	asyncConns
 }

@@ -1,9 +1,9 @@
 package models
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -25,7 +25,8 @@ func (l slotListener) Accept() (net.Conn, error) {
 	}
 	half, ok := c.(halfCloser)
 	if !ok {
-		return c, nil // not shown on the board, but served
+		c.Close()
+		return nil, fmt.Errorf("connections of %s can't be half closed: give a TCP or a Unix socket", l.Addr().Network())
 	}
 	return &slotConn{halfCloser: half, board: l.board, pid: l.pid, slot: l.board.Claim(l.pid)}, nil
 }
@@ -43,10 +44,7 @@ type slotConn struct {
 	board *process.Scoreboard
 	pid   int
 	slot  *process.Slot
-
-	begun bool // something was read
-	asked bool // TLS was, for the protocol
-	http2 bool // it is spoken here
+	early []byte // was read before net/http got it
 	busy  bool
 
 	mu      sync.Mutex // over what follows
@@ -55,51 +53,33 @@ type slotConn struct {
 	closed  bool
 }
 
-// Read looks at how the connection begins: net/http doesn't tell, and calls
-// ConnState for a request that isn't one when it finds HTTP/2.
 func (sc *slotConn) Read(p []byte) (int, error) {
-	n, err := sc.halfCloser.Read(p)
-	if !sc.begun && n > 0 {
-		sc.begun, sc.http2 = true, bytes.HasPrefix(p[:n], []byte("PRI "))
+	if len(sc.early) > 0 {
+		n := copy(p, sc.early)
+		sc.early = sc.early[n:]
+		return n, nil
 	}
-	return n, err
+	return sc.halfCloser.Read(p)
 }
 
-// slotOf finds the slotConn under a connection, nil if there is none. Under
-// TLS it also notes which protocol was chosen.
+// slotOf finds the slotConn under a connection, nil if there is none.
 func slotOf(c net.Conn) *slotConn {
 	if t, ok := c.(*tls.Conn); ok {
-		sc, ok := t.NetConn().(*slotConn)
-		if ok && !sc.asked {
-			sc.asked, sc.http2 = true, t.ConnectionState().NegotiatedProtocol == "h2"
-		}
-		return sc
+		c = t.NetConn()
 	}
 	sc, _ := c.(*slotConn)
 	return sc
 }
 
-// showState keeps a connection's slot up to date. net/http calls it in turn
-// for any one connection. The requests of HTTP/2 it doesn't tell one by one:
-// they show themselves; see beside. A WebSocket does too.
+// showState gives a connection's slot back when net/http has done with it. The
+// requests on it show themselves: see beside.
 func showState(c net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateActive, http.StateIdle:
-		if sc := slotOf(c); sc != nil && !sc.http2 {
-			sc.setBusy(state == http.StateActive)
-		}
-	case http.StateHijacked:
-		if sc := slotOf(c); sc != nil {
-			sc.drop()
-		}
-	case http.StateClosed:
-		if sc := slotOf(c); sc != nil {
-			sc.setBusy(false)
-			sc.release()
-		}
+	if sc := slotOf(c); sc != nil && state == http.StateClosed {
+		sc.release()
 	}
 }
 
+// setBusy shows a request that is the only one of its connection.
 func (sc *slotConn) setBusy(busy bool) {
 	if sc.busy == busy {
 		return
@@ -151,10 +131,7 @@ func (sc *slotConn) release() {
 type slotKey struct{}
 
 func withSlot(ctx context.Context, c net.Conn) context.Context {
-	if t, ok := c.(*tls.Conn); ok {
-		c = t.NetConn()
-	}
-	if sc, ok := c.(*slotConn); ok {
+	if sc := slotOf(c); sc != nil {
 		return context.WithValue(ctx, slotKey{}, sc)
 	}
 	return ctx

@@ -2,16 +2,17 @@ package models
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+
+	"gatewaylab/servers/iface/asgi"
+	"gatewaylab/servers/wire/http1"
 )
 
 // The WebSocket library is gobwas/ws, of the well-kept ones the one that
@@ -25,148 +26,37 @@ const (
 	maxMessage = 1 << 20
 	// closePatience is how long a client may take to answer a close.
 	closePatience = time.Second
+	// frameRoom is what the head of a frame may take before its payload.
+	frameRoom = ws.MaxHeaderSize
 )
 
-// wantsSocket says whether a request is to make a WebSocket of its connection
-// (RFC 6455 section 4.2.1). One that isn't gets the application's answer,
-// which is that it ought to be.
-func wantsSocket(r *http.Request) bool {
-	return r.URL.Path == "/ws" && r.Method == http.MethodGet && r.ProtoAtLeast(1, 1) &&
-		hasToken(r.Header["Upgrade"], "websocket") && hasToken(r.Header["Connection"], "upgrade")
-}
-
-func hasToken(values []string, token string) bool {
-	for _, v := range values {
-		for word := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(word), token) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// sockets are the WebSockets of a server, each of which sends back every
-// message as it came.
-type sockets struct {
-	idle  time.Duration // for which one may be silent between messages
-	stall time.Duration // for which its client may stall in the middle of one
-
-	open    sync.WaitGroup
-	mu      sync.Mutex
-	all     map[*socket]struct{} // nil: that of one upgrading
-	leaving bool
-	buffers sync.Pool // of *[]byte
-}
-
-// serve makes a WebSocket of a request's connection. It is served on a
-// goroutine of its own, so that what net/http has for the connection can go.
-func (ss *sockets) serve(w http.ResponseWriter, r *http.Request) {
-	if !ss.enter() {
-		w.Header().Set("Connection", "close")
-		http.Error(w, "503 service unavailable: the server is stopping", http.StatusServiceUnavailable)
-		return
-	}
-	conn, rw, _, err := ws.HTTPUpgrader{Timeout: ss.stall}.Upgrade(r, w)
-	if conn == nil { // net/http has answered
-		ss.open.Done()
-		return
-	}
-	sc := slotOf(conn)
-	if err != nil { // refused, with an answer, or the client is gone
-		conn.Close()
-		if sc != nil {
-			sc.release()
-		}
-		ss.open.Done()
-		return
-	}
-	s := &socket{all: ss, conn: conn, slot: sc}
-	if n := rw.Reader.Buffered(); n > 0 {
-		early, _ := rw.Reader.Peek(n) // what is buffered can't fail
-		s.early = append(s.early, early...)
-	}
-	go s.serve()
-}
-
-// enter counts one more, unless the server is stopping.
-func (ss *sockets) enter() bool {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	if !ss.leaving {
-		ss.open.Add(1)
-	}
-	return !ss.leaving
-}
-
-// goAway has all of them closed, each when it has sent back what it is at.
-func (ss *sockets) goAway() {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	ss.leaving = true
-	for s := range ss.all {
-		if s.waiting {
-			_ = s.conn.SetReadDeadline(time.Now()) // wakes it; if that fails, the connection is gone
-		}
-	}
-}
-
-// drain returns when none is left.
-func (ss *sockets) drain() {
-	ss.goAway()
-	ss.open.Wait()
-}
-
-// cut ends all at once.
-func (ss *sockets) cut() {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	ss.leaving = true
-	for s := range ss.all {
-		_ = s.conn.Close()
-	}
-}
-
-// A socket is one WebSocket. Only its own goroutine reads and writes.
+// A socket is one WebSocket: the server's side of a websocket scope. It reads
+// and writes on its connection's goroutine.
 type socket struct {
-	all     *sockets
-	conn    net.Conn
-	slot    *slotConn // nil where the connection has none
-	early   []byte    // was read with the request
-	waiting bool      // for the next message; under all.mu
-	within  bool      // a frame or a message
-	closed  bool      // the client has closed, and was answered
+	conn   *asyncConn
+	scope  asgi.Scope
+	key    string
+	in     *wsutil.Reader
+	early  []byte // was read with the request
+	within bool   // a frame or a message
+	closed bool   // the client has closed, and was answered
+	phase  socketPhase
+	buffer *[]byte // what the last message is in, behind frameRoom
+	end    asgi.WebSocketDisconnect
+
+	message asgi.WebSocketReceive
 }
 
-func (s *socket) serve() {
-	defer s.leave()
-	s.all.mu.Lock()
-	if s.all.all == nil {
-		s.all.all = make(map[*socket]struct{})
-	}
-	s.all.all[s] = struct{}{}
-	s.all.mu.Unlock()
-	in := &wsutil.Reader{
-		Source: bufio.NewReaderSize(s, 1<<10), State: ws.StateServerSide, CheckUTF8: true, MaxMessageSize: maxMessage,
-		OnIntermediate: s.control,
-	}
-	var err error
-	for err == nil {
-		err = s.next(in)
-	}
-	s.close(err)
-}
+// socketPhase is how far a WebSocket is.
+type socketPhase uint8
 
-func (s *socket) leave() {
-	_ = s.conn.Close()
-	if s.slot != nil {
-		s.slot.release()
-	}
-	s.all.mu.Lock()
-	delete(s.all.all, s)
-	s.all.mu.Unlock()
-	s.all.open.Done()
-}
+const (
+	socketNew    socketPhase = iota
+	socketAsked              // websocket.connect was received
+	socketDenied             // a response to the handshake was begun
+	socketOpen               // websocket.accept was sent
+	socketOver               // it is closed, or never was
+)
 
 // errGoingAway and errIdle end a WebSocket that nothing is wrong with.
 var (
@@ -174,30 +64,133 @@ var (
 	errIdle      = errors.New("idle for too long")
 )
 
-// next waits for a frame and answers it, a message with all of its frames.
-func (s *socket) next(in *wsutil.Reader) error {
-	if err := s.await(); err != nil {
-		return err
-	}
-	head, err := in.NextFrame()
-	if leaving := s.awaited(); err != nil {
-		if isTimeout(err) && leaving {
-			return errGoingAway
-		} else if isTimeout(err) {
-			return errIdle
+// serve calls the application, and sees to it that the connection is closed.
+func (s *socket) serve(ctx *asyncContext) error {
+	err := s.conn.server.app(ctx, &s.scope, s.receive, s.send)
+	s.release()
+	switch s.phase {
+	case socketNew, socketAsked:
+		if err == nil {
+			err = errors.New("asgi: the application returned without an answer to the handshake")
 		}
+		s.conn.response.Close()
+		_ = s.conn.answer(500, "500 internal server error: the application failed\n") // or nobody is there
+		s.conn.hangUp()
 		return err
+	case socketOpen:
+		code := ws.StatusNormalClosure
+		if err != nil {
+			code = ws.StatusInternalServerError
+		}
+		s.bye(code, "")
+	case socketDenied: // not to its end
+		s.conn.cutOff()
+		return err
+	case socketOver:
+		if s.in == nil {
+			s.conn.hangUp()
+			return err
+		}
+	}
+	s.conn.drop()
+	return err
+}
+
+// begin is for a handshake that succeeds. The connection lets go of what HTTP
+// needed, as most WebSockets are idle.
+func (s *socket) begin() {
+	c := s.conn
+	s.phase = socketOpen
+	s.early = bytes.Clone(c.in.Buffered())
+	c.in, c.request, c.response, c.exchange = nil, http1.Request{}, http1.Response{}, asgi.Exchange{}
+	s.in = &wsutil.Reader{
+		Source: bufio.NewReaderSize(s, 1<<10), State: ws.StateServerSide, CheckUTF8: true, MaxMessageSize: maxMessage,
+		OnIntermediate: s.control,
+	}
+	c.slot.drop() // the handshake is not one of the requests that are counted
+}
+
+func (s *socket) receive() (asgi.Event, error) {
+	switch s.phase {
+	case socketNew:
+		s.phase = socketAsked
+		return &asgi.WebSocketConnect{}, nil
+	case socketAsked, socketDenied:
+		return nil, errors.New("asgi: receive was called before the handshake was answered")
+	case socketOpen:
+		s.release()
+		for {
+			e, err := s.next()
+			if err != nil {
+				s.phase = socketOver
+				s.close(err)
+				return &s.end, nil
+			}
+			if e != nil {
+				return e, nil
+			}
+		}
+	default:
+		if s.end.Code == 0 {
+			s.end.Code = int(ws.StatusAbnormalClosure)
+		}
+		return &s.end, nil
+	}
+}
+
+func (s *socket) send(e asgi.Event) error {
+	if e == nil {
+		return errors.New("asgi: nil was sent instead of an event")
+	}
+	if s.phase == socketOver {
+		return asgi.ErrDisconnected
+	}
+	if s.phase != socketOpen {
+		if accept, ok := e.(*asgi.WebSocketAccept); ok && s.phase == socketAsked {
+			return s.accept(accept)
+		}
+		return s.deny(e)
+	}
+	switch e := e.(type) {
+	case *asgi.WebSocketSend:
+		if e.Text != nil {
+			return s.post(ws.OpText, e.Text)
+		}
+		return s.post(ws.OpBinary, e.Bytes)
+	case *asgi.WebSocketClose:
+		code := ws.StatusCode(e.Code)
+		if code == 0 {
+			code = ws.StatusNormalClosure
+		}
+		s.end = asgi.WebSocketDisconnect{Code: int(code), Reason: e.Reason}
+		s.bye(code, e.Reason)
+		return nil
+	}
+	return fmt.Errorf("asgi: %s was sent in a WebSocket that is open", e.EventType())
+}
+
+// next waits for a frame and answers it, or returns the message that begins
+// with it.
+func (s *socket) next() (asgi.Event, error) {
+	c := s.conn
+	head, err := s.in.NextFrame()
+	if err != nil {
+		switch {
+		case !isTimeout(err) || s.within:
+		case c.server.leaving.Load():
+			err = errGoingAway
+		default:
+			err = errIdle
+		}
+		return nil, err
 	}
 	s.within = true
 	defer func() { s.within = false }()
 	if head.OpCode.IsControl() {
-		return s.control(head, in)
+		return nil, s.control(head, s.in)
 	}
-	if s.slot != nil {
-		s.slot.begin(s.slot.slot)
-		defer s.slot.end(s.slot.slot)
-	}
-	return s.echo(in, head)
+	c.slot.setBusy(true)
+	return s.read(head)
 }
 
 // control answers a control frame.
@@ -206,56 +199,69 @@ func (s *socket) control(head ws.Header, payload io.Reader) error {
 	return wsutil.ControlFrameHandler(s, ws.StateServerSide)(head, payload)
 }
 
-// await sets the limit for the next frame, unless none is wanted any more.
-func (s *socket) await() error {
-	s.all.mu.Lock()
-	defer s.all.mu.Unlock()
-	if s.all.leaving {
-		return errGoingAway
-	}
-	s.waiting = true
-	return s.conn.SetReadDeadline(time.Now().Add(s.all.idle))
-}
-
-func (s *socket) awaited() (leaving bool) {
-	s.all.mu.Lock()
-	defer s.all.mu.Unlock()
-	s.waiting = false
-	return s.all.leaving
-}
-
-// echo reads a message and sends it back in one frame and one write.
-func (s *socket) echo(in *wsutil.Reader, head ws.Header) error {
-	buffer, ok := s.all.buffers.Get().(*[]byte)
+// read reads a message.
+func (s *socket) read(head ws.Header) (asgi.Event, error) {
+	buffer, ok := s.conn.server.buffers.Get().(*[]byte)
 	if !ok {
 		buffer = new([]byte)
 		*buffer = make([]byte, 4<<10)
 	}
-	defer s.all.buffers.Put(buffer)
-	const room = ws.MaxHeaderSize // for the head, which is known last
+	s.buffer = buffer
 	b := *buffer
-	n := room
+	n := frameRoom
 	for {
 		if n == len(b) { // grows with what has come, not with what was announced
 			b = append(b, make([]byte, len(b))...)
 			*buffer = b
 		}
-		k, err := in.Read(b[n:])
+		k, err := s.in.Read(b[n:])
 		n += k
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	answer := ws.Header{Fin: true, OpCode: head.OpCode, Length: int64(n - room)}
-	from := room - ws.HeaderSize(answer)
-	if err := ws.WriteHeader(&slice{b[from:room]}, answer); err != nil {
+	s.message = asgi.WebSocketReceive{}
+	if head.OpCode == ws.OpText {
+		s.message.Text = b[frameRoom:n]
+	} else {
+		s.message.Bytes = b[frameRoom:n]
+	}
+	return &s.message, nil
+}
+
+// release takes back the last message, with which the application is done.
+func (s *socket) release() {
+	if s.buffer != nil {
+		s.conn.server.buffers.Put(s.buffer)
+		s.buffer = nil
+	}
+	if s.phase == socketOpen || s.in != nil {
+		s.conn.slot.setBusy(false)
+	}
+}
+
+// post sends a message in one frame and one write. The last message received
+// has room for the frame's head before it, and an echo is just that message.
+func (s *socket) post(op ws.OpCode, p []byte) error {
+	head := ws.Header{Fin: true, OpCode: op, Length: int64(len(p))}
+	size := ws.HeaderSize(head)
+	var frame []byte
+	if s.buffer != nil && len(p) > 0 && &(*s.buffer)[frameRoom] == &p[0] {
+		frame = (*s.buffer)[frameRoom-size : frameRoom+len(p)]
+	} else {
+		frame = make([]byte, size+len(p))
+		copy(frame[size:], p)
+	}
+	if err := ws.WriteHeader(&slice{frame[:size]}, head); err != nil {
 		return err
 	}
-	_, err := s.Write(b[from:n])
-	return err
+	if _, err := s.Write(frame); err != nil {
+		return fmt.Errorf("%w: %w", asgi.ErrDisconnected, err)
+	}
+	return nil
 }
 
 // A slice is filled by what is written to it.
@@ -267,36 +273,42 @@ func (s *slice) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Read reads from the client, who may not stall within a message.
+// Read reads from the client, who may be silent between frames, but not stall
+// within a message.
 func (s *socket) Read(p []byte) (int, error) {
 	if len(s.early) > 0 {
 		n := copy(p, s.early)
 		s.early = s.early[n:]
 		return n, nil
 	}
-	if s.within {
-		if err := s.conn.SetReadDeadline(time.Now().Add(s.all.stall)); err != nil {
-			return 0, err
-		}
+	c := s.conn
+	if c.phase = readsBody; !s.within {
+		c.phase = readsNothing
+		return c.await(p)
 	}
-	return s.conn.Read(p)
+	return c.read(p)
 }
 
 // Write writes to the client, who may not stall.
 func (s *socket) Write(p []byte) (int, error) {
-	if err := s.conn.SetWriteDeadline(time.Now().Add(s.all.stall)); err != nil {
+	c := s.conn
+	if err := c.SetWriteDeadline(time.Now().Add(c.server.timeout)); err != nil {
 		return 0, err
 	}
-	return s.conn.Write(p)
+	return c.Conn.Write(p)
 }
 
-// close tells the client why the WebSocket ends, if it doesn't know, and waits
-// a moment for its answer.
+// close ends a WebSocket for a reason that the client or the server has.
 func (s *socket) close(why error) {
+	var closed wsutil.ClosedError
 	var protocol ws.ProtocolError
-	code := ws.StatusCode(0)
+	code := ws.StatusAbnormalClosure
 	switch {
-	case s.closed:
+	case errors.As(why, &closed):
+		s.end = asgi.WebSocketDisconnect{Code: int(closed.Code), Reason: closed.Reason}
+		return
+	case s.closed: // with a frame that was none
+		s.end.Code = int(ws.StatusProtocolError)
 		return
 	case why == errGoingAway:
 		code = ws.StatusGoingAway
@@ -311,18 +323,28 @@ func (s *socket) close(why error) {
 	case isTimeout(why):
 		code, why = ws.StatusPolicyViolation, errors.New("the message stopped coming")
 	default: // the client is gone
+		s.end = asgi.WebSocketDisconnect{Code: int(code)}
 		return
 	}
-	frame, err := ws.CompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, why.Error())))
-	if err != nil || s.conn.SetDeadline(time.Now().Add(closePatience)) != nil {
+	s.end = asgi.WebSocketDisconnect{Code: int(code), Reason: why.Error()}
+	s.bye(code, why.Error())
+}
+
+// bye tells the client why the WebSocket ends and waits a moment for its
+// answer.
+func (s *socket) bye(code ws.StatusCode, why string) {
+	s.phase = socketOver
+	c := s.conn
+	frame, err := ws.CompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, why)))
+	if err != nil || c.SetDeadline(time.Now().Add(closePatience)) != nil {
 		return
 	}
-	if _, err := s.conn.Write(frame); err != nil {
+	if _, err := c.Conn.Write(frame); err != nil {
 		return
 	}
 	// Closed with something unread, the connection would be reset, and the
 	// client might never see why.
-	if half, ok := s.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_, _ = io.Copy(io.Discard, s.conn)
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, c.Conn)
 	}
 }

@@ -2,13 +2,18 @@ package models
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"gatewaylab/servers/app"
-	"gatewaylab/servers/iface"
+	"gatewaylab/servers/iface/asgi"
+	"gatewaylab/servers/wire/http1"
 )
 
 // refused answers a request whose target no application could be handed: a
@@ -22,42 +27,77 @@ func refused(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// serveApp hands one request to the application. A client that stalls for
-// longer than stall in the middle of its body is given up.
-func serveApp(a *app.App, w http.ResponseWriter, r *http.Request, stall time.Duration) {
+// serveASGI hands one request to an application, whose client is given up if
+// it stalls for longer than stall in the middle of its body. The error is for the
+// log.
+func serveASGI(a asgi.App, w http.ResponseWriter, r *http.Request, origin *asgi.Origin, stall time.Duration) error {
 	if refused(w, r) {
-		return
+		return nil
 	}
-	x := &exchange{
+	x := &httpExchange{
 		body:   stallLimit{body: r.Body, w: w, stall: stall, ended: r.Body == http.NoBody},
 		answer: httpAnswer{w: w, r: r},
 	}
-	x.request = app.Request{
-		Method: r.Method,
-		Path:   r.URL.Path,
-		Query:  r.URL.RawQuery,
-		Header: iface.Fields(r),
-		Body:   &x.body,
-		Length: r.ContentLength,
-		Gone:   r.Context().Done,
-	}
-	err := a.Serve(&x.answer, &x.request)
+	x.Exchange = asgi.Exchange{Body: &x.body, Length: r.ContentLength, Answer: &x.answer}
+	setScope(&x.Scope, r, origin)
+	err := x.Serve(r.Context(), a)
+	var fault *asgi.BodyError
 	switch {
-	case err == nil:
+	case err == nil, x.Complete():
 		x.body.leave()
-	case x.body.err != nil && !x.answer.started:
-		bodyFault(w, r, x.body.err)
-	default:
-		// The client must not take what it got for the whole answer.
+		return err
+	case errors.As(err, &fault) && !x.Started():
+		bodyFault(w, r, fault.Err)
+		return nil
+	case errors.Is(err, asgi.ErrDisconnected), fault != nil:
 		panic(http.ErrAbortHandler)
+	default:
+		// The client must not take what it got for the whole answer. net/http
+		// logs why.
+		panic(err)
 	}
 }
 
-// An exchange is what one request needs, in one piece of memory.
-type exchange struct {
-	request app.Request
-	body    stallLimit
-	answer  httpAnswer
+// An httpExchange is what one request needs, in one piece of memory.
+type httpExchange struct {
+	asgi.Exchange
+	body   stallLimit
+	answer httpAnswer
+}
+
+// setScope makes the scope that of a request that net/http has read. It has
+// sorted the header, so only the order of a name's values is the client's.
+func setScope(s *asgi.Scope, r *http.Request, o *asgi.Origin) {
+	*s = asgi.Scope{
+		Type: asgi.TypeHTTP, ASGI: asgi.ASGI{Version: asgi.Version, SpecVersion: asgi.VersionWWW},
+		HTTPVersion: strconv.Itoa(r.ProtoMajor), Method: r.Method, Scheme: "http",
+		Path: r.URL.Path, RawPath: r.URL.EscapedPath(), QueryString: r.URL.RawQuery,
+		Client: o.Client, Server: o.Server, State: maps.Clone(o.State),
+	}
+	if r.ProtoMajor == 1 {
+		s.HTTPVersion = "1." + strconv.Itoa(r.ProtoMinor)
+	}
+	if o.TLS {
+		s.Scheme = "https"
+	}
+	s.Headers = append(make([]app.Field, 0, 2+len(r.Header)), app.Field{Name: "host", Value: r.Host})
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		for _, v := range r.Header[name] {
+			s.Headers = append(s.Headers, app.Field{Name: asgi.Lower(name), Value: v})
+		}
+	}
+}
+
+// bodyRefusal is what a body that could not be read is answered with.
+func bodyRefusal(err error) (status int, why string) {
+	var refused *http1.Error
+	switch {
+	case errors.As(err, &refused):
+		return refused.Status, refused.Why
+	case isTimeout(err):
+		return http.StatusRequestTimeout, "the body stopped coming"
+	}
+	return http.StatusBadRequest, "the body is cut off"
 }
 
 // bodyFault answers for a body that could not be read, and ends the
@@ -137,13 +177,11 @@ func (s *stallLimit) limit(t time.Time) {
 // Content-Length by refusing what is too much and closing a connection on
 // which too little was sent.
 type httpAnswer struct {
-	w       http.ResponseWriter
-	r       *http.Request
-	started bool
+	w http.ResponseWriter
+	r *http.Request
 }
 
 func (a *httpAnswer) Start(status int, header []app.Field) error {
-	a.started = true
 	h := a.w.Header()
 	for _, f := range header {
 		h[f.Name] = append(h[f.Name], f.Value)
@@ -153,6 +191,20 @@ func (a *httpAnswer) Start(status int, header []app.Field) error {
 	return nil
 }
 
-func (a *httpAnswer) Write(p []byte) (int, error) { return a.w.Write(p) }
+func (a *httpAnswer) Write(p []byte) (int, error) {
+	n, err := a.w.Write(p)
+	return n, a.gone(err)
+}
 
-func (a *httpAnswer) Flush() error { return http.NewResponseController(a.w).Flush() }
+func (a *httpAnswer) Flush() error { return a.gone(http.NewResponseController(a.w).Flush()) }
+
+// Finish leaves the rest to net/http, which does it when its handler returns.
+func (a *httpAnswer) Finish() error { return nil }
+
+// gone tells errors that are the application's fault from others.
+func (a *httpAnswer) gone(err error) error {
+	if err == nil || errors.Is(err, http.ErrContentLength) || errors.Is(err, http.ErrBodyNotAllowed) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", asgi.ErrDisconnected, err)
+}
