@@ -48,7 +48,7 @@ func TestArrows(t *testing.T) {
 		"servers/iface/cgi":  {"servers/app"},
 		"servers/iface/asgi": {"servers/app", "servers/wire/http1"},
 		"servers/iface/wsgi": {"servers/app", "servers/iface/cgi"},
-		"servers/models":     {"servers/app", "servers/iface", "servers/iface/cgi", "servers/iface/wsgi", "servers/process", "servers/wire", "servers/wire/http1"},
+		"servers/models":     {"servers/app", "servers/iface", "servers/iface/asgi", "servers/iface/cgi", "servers/iface/wsgi", "servers/process", "servers/wire", "servers/wire/http1"},
 		"servers/process":    {},
 		"servers/wire":       {"servers/app"},
 		"servers/wire/http1": {"servers/app"},

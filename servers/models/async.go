@@ -90,10 +90,10 @@ func spoken() *http.Protocols {
 func (s *asyncServer) serveHTTP2(w http.ResponseWriter, r *http.Request) {
 	origin := asgi.Origin{TLS: r.TLS != nil, State: s.state}
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		origin.Server = addressOf(local)
+		origin.Server = asgiAddress(local)
 	}
 	if sc, ok := r.Context().Value(slotKey{}).(*slotConn); ok {
-		origin.Client = addressOf(sc.RemoteAddr())
+		origin.Client = asgiAddress(sc.RemoteAddr())
 	}
 	beside(r, func() {
 		if err := serveASGI(s.app, w, r, &origin, s.timeout); err != nil {
@@ -102,8 +102,8 @@ func (s *asyncServer) serveHTTP2(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// addressOf is a socket's address as ASGI has it.
-func addressOf(a net.Addr) asgi.Address {
+// asgiAddress is a socket's address as ASGI has it.
+func asgiAddress(a net.Addr) asgi.Address {
 	switch a := a.(type) {
 	case *net.TCPAddr:
 		return asgi.Address{Host: a.IP.String(), Port: a.Port}

@@ -70,7 +70,7 @@ const (
 func newAsyncConn(s *asyncServer, conn net.Conn) *asyncConn {
 	c := &asyncConn{Conn: conn, server: s, slot: slotOf(conn)}
 	c.origin = asgi.Origin{
-		Client: addressOf(conn.RemoteAddr()), Server: addressOf(conn.LocalAddr()),
+		Client: asgiAddress(conn.RemoteAddr()), Server: asgiAddress(conn.LocalAddr()),
 		TLS: s.tls != nil, Extensions: asgi.ExtensionDenial, State: s.state,
 	}
 	if s.tls != nil {

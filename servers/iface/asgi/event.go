@@ -95,23 +95,56 @@ type (
 	LifespanShutdownFailed struct{ Message string }
 )
 
-// The values of the "type" key.
+// EventType is "http.request".
+func (*HTTPRequest) EventType() string { return "http.request" }
 
-func (*HTTPRequest) EventType() string              { return "http.request" }
-func (*HTTPDisconnect) EventType() string           { return "http.disconnect" }
-func (*HTTPResponseStart) EventType() string        { return "http.response.start" }
-func (*HTTPResponseBody) EventType() string         { return "http.response.body" }
-func (*WebSocketConnect) EventType() string         { return "websocket.connect" }
-func (*WebSocketAccept) EventType() string          { return "websocket.accept" }
-func (*WebSocketReceive) EventType() string         { return "websocket.receive" }
-func (*WebSocketSend) EventType() string            { return "websocket.send" }
-func (*WebSocketDisconnect) EventType() string      { return "websocket.disconnect" }
-func (*WebSocketClose) EventType() string           { return "websocket.close" }
-func (*WebSocketResponseStart) EventType() string   { return "websocket.http.response.start" }
-func (*WebSocketResponseBody) EventType() string    { return "websocket.http.response.body" }
-func (*LifespanStartup) EventType() string          { return "lifespan.startup" }
-func (*LifespanStartupComplete) EventType() string  { return "lifespan.startup.complete" }
-func (*LifespanStartupFailed) EventType() string    { return "lifespan.startup.failed" }
-func (*LifespanShutdown) EventType() string         { return "lifespan.shutdown" }
+// EventType is "http.disconnect".
+func (*HTTPDisconnect) EventType() string { return "http.disconnect" }
+
+// EventType is "http.response.start".
+func (*HTTPResponseStart) EventType() string { return "http.response.start" }
+
+// EventType is "http.response.body".
+func (*HTTPResponseBody) EventType() string { return "http.response.body" }
+
+// EventType is "websocket.connect".
+func (*WebSocketConnect) EventType() string { return "websocket.connect" }
+
+// EventType is "websocket.accept".
+func (*WebSocketAccept) EventType() string { return "websocket.accept" }
+
+// EventType is "websocket.receive".
+func (*WebSocketReceive) EventType() string { return "websocket.receive" }
+
+// EventType is "websocket.send".
+func (*WebSocketSend) EventType() string { return "websocket.send" }
+
+// EventType is "websocket.disconnect".
+func (*WebSocketDisconnect) EventType() string { return "websocket.disconnect" }
+
+// EventType is "websocket.close".
+func (*WebSocketClose) EventType() string { return "websocket.close" }
+
+// EventType is "websocket.http.response.start".
+func (*WebSocketResponseStart) EventType() string { return "websocket.http.response.start" }
+
+// EventType is "websocket.http.response.body".
+func (*WebSocketResponseBody) EventType() string { return "websocket.http.response.body" }
+
+// EventType is "lifespan.startup".
+func (*LifespanStartup) EventType() string { return "lifespan.startup" }
+
+// EventType is "lifespan.startup.complete".
+func (*LifespanStartupComplete) EventType() string { return "lifespan.startup.complete" }
+
+// EventType is "lifespan.startup.failed".
+func (*LifespanStartupFailed) EventType() string { return "lifespan.startup.failed" }
+
+// EventType is "lifespan.shutdown".
+func (*LifespanShutdown) EventType() string { return "lifespan.shutdown" }
+
+// EventType is "lifespan.shutdown.complete".
 func (*LifespanShutdownComplete) EventType() string { return "lifespan.shutdown.complete" }
-func (*LifespanShutdownFailed) EventType() string   { return "lifespan.shutdown.failed" }
+
+// EventType is "lifespan.shutdown.failed".
+func (*LifespanShutdownFailed) EventType() string { return "lifespan.shutdown.failed" }
