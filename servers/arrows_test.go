@@ -39,8 +39,8 @@ func goList(t *testing.T) map[string]listed {
 // fails the test, so that a new one gets its place on purpose.
 func TestArrows(t *testing.T) {
 	may := map[string][]string{
-		"cmd/lab":            {"servers", "scenarios", "scenarios/expect", "scenarios/load", "reports", "reports/chart", "reports/dashboard"},
-		"cmd/labserver":      {"servers/models", "servers/process"},
+		"cmd/lab":            {"servers", "scenarios", "scenarios/expect", "scenarios/load", "reports", "reports/chart", "reports/dashboard", "reports/hops", "servers/trace"},
+		"cmd/labserver":      {"servers/models", "servers/process", "servers/trace/recorder"},
 		"cmd/labapp":         {"servers/app", "servers/iface/cgi"},
 		"servers":            {"servers/process", "servers/app"},
 		"servers/app":        {},
@@ -59,6 +59,10 @@ func TestArrows(t *testing.T) {
 		"reports/chart":      {"reports", "scenarios", "scenarios/load"},
 		"reports/dashboard":  {"reports", "scenarios", "scenarios/load", "servers/process"},
 		"servers/interop":    {},
+
+		"servers/trace":          {"servers", "servers/trace/recorder"},
+		"servers/trace/recorder": {"servers/app", "servers/iface/wsgi"},
+		"reports/hops":           {"servers/trace"},
 	}
 	for path, p := range goList(t) {
 		name := strings.TrimPrefix(path, "gatewaylab/")

@@ -68,6 +68,9 @@ func TestReadmeCommands(t *testing.T) {
 				}
 			case "report":
 				args = strings.ReplaceAll(args, "DIR", saved)
+			case "trace":
+				args, _, _ = strings.Cut(args, " > ") // what is printed is kept here
+				args = strings.ReplaceAll(args, "trace.pcapng", filepath.Join(t.TempDir(), "trace.pcapng"))
 			case "serve":
 				return // waits for Ctrl-C: TestServe
 			}
@@ -124,5 +127,31 @@ func TestReadmeTable(t *testing.T) {
 	}
 	if !bytes.Equal(saved, again) {
 		t.Error("reports/example/report.md is not what lab report makes of the saved run; run lab report reports/example")
+	}
+}
+
+// The README's trace is what the tool says today, but for times, and for sizes, which depend on the machine's PATH.
+func TestReadmeTrace(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```text\nGET /echo")
+	example, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("the README shows no trace")
+	}
+	code, out, stderr := invoke(t, "trace cgi /echo?x=1")
+	if code != 0 {
+		t.Fatalf("exit status %d:\n%s", code, stderr)
+	}
+	varying := regexp.MustCompile(` *[0-9]+(\.[0-9]+)?( [µm]?s\b| [├│]| B\b)`)
+	left := varying.ReplaceAllString(out, "#$2")
+	for _, part := range strings.Split(varying.ReplaceAllString("GET /echo"+example, "#$2"), "…\n") {
+		_, after, has := strings.Cut(left, part)
+		if !has {
+			t.Fatalf("the README shows\n%s\nlab trace says\n%s", part, left)
+		}
+		left = after
 	}
 }

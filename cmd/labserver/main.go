@@ -6,6 +6,9 @@
 //	labserver [--app PATH] MODEL key=value…
 //	labserver guard [--stop SIGNAL] [--stdin] [--activate] [--unprivileged] PROGRAM ARG…
 //
+// A trace starts it in place of a program whose input and output are to be
+// recorded; see package recorder.
+//
 // Exit status: 0 stopped as asked, 1 failed, 2 wrong usage, 3 could not boot
 // (an arbiter then doesn't try again).
 package main
@@ -23,6 +26,7 @@ import (
 
 	"gatewaylab/servers/models"
 	"gatewaylab/servers/process"
+	"gatewaylab/servers/trace/recorder"
 )
 
 const (
@@ -36,7 +40,12 @@ const (
 // gone.
 const orphanGrace = time.Second
 
-func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+func main() {
+	if status, standing := recorder.Standing(); standing {
+		os.Exit(status)
+	}
+	os.Exit(run(os.Args[1:], os.Stderr))
+}
 
 func run(args []string, stderr io.Writer) int {
 	flags := flag.NewFlagSet("labserver", flag.ContinueOnError)

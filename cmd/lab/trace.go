@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatewaylab/reports/hops"
+	"gatewaylab/servers"
+	"gatewaylab/servers/trace"
+)
+
+// traceFlags are how a trace is made and shown.
+type traceFlags struct {
+	curl    curlFlags
+	format  string
+	full    bool
+	slow    bool
+	pcap    string
+	timeout time.Duration
+	pager   bool
+}
+
+func newTrace(s streams) *cobra.Command {
+	o := traceFlags{format: "text", timeout: 30 * time.Second, pager: true}
+	cmd := &cobra.Command{
+		Use:   "trace MODEL… [PATH]",
+		Short: "One request, hop by hop, every byte explained",
+		Long: `Starts each model, sends it one request and shows what crossed on the way, as
+recorded between the programs: who, over what, when, and the bytes, field by
+field beside their meaning. Of several models it shows what each adds.
+
+PATH is what starts with "/"; without one it is /hello. The request can be
+said in the words of curl. Times are of one passage through recorders; to
+compare how long things take, use lab compare.`,
+		Example: `  lab trace cgi '/echo?x=1'
+  lab trace prefork cgi async                   side by side
+  lab trace cgi /upload -d name=value -H 'X-Request-Id: 7'
+  lab trace async --slow                        step by step, on a key
+  lab trace cgi --format html > trace.html
+  lab trace cgi --pcap trace.pcap               for Wireshark or tshark`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: modelArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := oneOf("format", o.format, "text", "json", "md", "mermaid", "html"); err != nil {
+				return misuse(c, err)
+			}
+			if o.slow && o.format != "text" {
+				return misuse(c, errors.New("--slow shows text; leave --format out"))
+			}
+			models, target, err := traceArgs(args)
+			if err != nil {
+				return misuse(c, err)
+			}
+			request, err := o.curl.request(target, s.in)
+			if err != nil {
+				return misuse(c, err)
+			}
+			if err := request.Check(); err != nil {
+				return misuse(c, err)
+			}
+			traces, err := record(c.Context(), s, models, request, o.timeout)
+			if err != nil {
+				return err
+			}
+			return o.show(c.Context(), s, traces)
+		},
+	}
+	f := cmd.Flags()
+	o.curl.add(f)
+	f.StringVar(&o.format, "format", o.format, "text, json, md, mermaid or html")
+	f.BoolVar(&o.full, "full", false, "text: every byte of long fields too, and of several models")
+	f.BoolVar(&o.slow, "slow", false, "step through it on a key")
+	f.StringVar(&o.pcap, "pcap", "", "also write a capture that Wireshark and tshark open")
+	f.BoolVar(&o.pager, "pager", o.pager, "show text that is longer than the terminal in $PAGER")
+	f.DurationVar(&o.timeout, "timeout", o.timeout, "how long to wait for the answer")
+	return cmd
+}
+
+// traceArgs tells the models from the path.
+func traceArgs(args []string) (models []*servers.Configured, target string, err error) {
+	target = "/hello"
+	for i, a := range args {
+		if strings.HasPrefix(a, "/") {
+			if i != len(args)-1 {
+				return nil, "", fmt.Errorf("%q is taken for the path, since it starts with /, and the path comes last", a)
+			}
+			target = a
+			break
+		}
+		m, err := servers.Resolve(a)
+		if err != nil {
+			return nil, "", err
+		}
+		models = append(models, m)
+	}
+	if len(models) == 0 {
+		return nil, "", fmt.Errorf("no model to send %s through: lab trace MODEL %[1]s", target)
+	}
+	return models, target, nil
+}
+
+// record traces the request through each model in turn.
+func record(ctx context.Context, s streams, models []*servers.Configured, r trace.Request, timeout time.Duration) ([]*trace.Trace, error) {
+	programs, err := servers.FindPrograms(ctx, s.err)
+	if err != nil {
+		return nil, err
+	}
+	var traces []*trace.Trace
+	for _, m := range models {
+		limited, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("none within %s", timeout))
+		t, err := trace.Run(limited, m, servers.Launch{Programs: programs, Log: s.err}, r)
+		cancel()
+		if ctx.Err() != nil {
+			return nil, errInterrupted
+		}
+		if err != nil {
+			return nil, fmt.Errorf("trace %s: %w", m.Spec, err)
+		}
+		traces = append(traces, t...)
+	}
+	return traces, nil
+}
+
+// show writes the traces where and how it was asked for. A request without an
+// answer is shown like any other, and is an error all the same.
+func (o *traceFlags) show(ctx context.Context, s streams, traces []*trace.Trace) error {
+	if o.pcap != "" {
+		if err := writeCapture(o.pcap, traces); err != nil {
+			return err
+		}
+		fmt.Fprintf(s.err, "capture in %s\n", o.pcap)
+	}
+	var err error
+	switch {
+	case o.slow:
+		err = o.step(ctx, s, traces)
+	case o.format == "text":
+		err = o.text(s, traces)
+	case o.format == "json":
+		err = hops.JSON(s.out, traces)
+	case o.format == "md":
+		err = hops.Markdown(s.out, traces)
+	case o.format == "mermaid":
+		err = hops.Mermaid(s.out, traces)
+	case o.format == "html":
+		err = hops.HTML(s.out, traces)
+	}
+	for _, t := range traces {
+		if t.Problem != "" {
+			err = errors.Join(err, fmt.Errorf("%s through %s: %s", t.Request, t.Model, t.Problem))
+		}
+	}
+	return err
+}
+
+func writeCapture(file string, traces []*trace.Trace) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return fmt.Errorf("write the capture: %w", err)
+	}
+	if err := errors.Join(hops.Capture(f, traces), f.Close()); err != nil {
+		return fmt.Errorf("write the capture %s: %w", file, err)
+	}
+	return nil
+}
+
+// step shows the traces step by step; that takes a terminal.
+func (o *traceFlags) step(ctx context.Context, s streams, traces []*trace.Trace) error {
+	out, ok := terminal(s.out)
+	if !ok {
+		return errors.New("--slow: stdout is not a terminal; leave it out to have the whole trace printed")
+	}
+	return hops.Slow(ctx, traces, hops.SlowOptions{In: s.in, Out: out, Colour: !noColor()})
+}
+
+// text prints, or pages what doesn't fit the terminal.
+func (o *traceFlags) text(s streams, traces []*trace.Trace) error {
+	set := hops.TextOptions{Full: o.full}
+	height := 0
+	if f, ok := terminal(s.out); ok {
+		set.Colour = !noColor()
+		if w, h, err := termSize(f); err == nil {
+			set.Width, height = w, h
+		}
+	}
+	var b strings.Builder
+	if err := hops.Text(&b, traces, set); err != nil {
+		return err
+	}
+	if o.pager && height > 0 && strings.Count(b.String(), "\n") >= height {
+		if done, err := page(s, b.String()); done {
+			return err
+		}
+	}
+	_, err := io.WriteString(s.out, b.String())
+	return err
+}

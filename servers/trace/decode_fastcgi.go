@@ -1,0 +1,253 @@
+package trace
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// The records of FastCGI 1.0 (FastCGI Specification §8).
+const (
+	fcgiBegin  = 1
+	fcgiEnd    = 3
+	fcgiParams = 4
+	fcgiStdin  = 5
+	fcgiStdout = 6
+	fcgiStderr = 7
+	fcgiData   = 8
+	fcgiGet    = 9
+	fcgiResult = 10
+	fcgiOther  = 11
+)
+
+var fcgiTypes = [...]string{"?", "BEGIN_REQUEST", "ABORT_REQUEST", "END_REQUEST", "PARAMS", "STDIN", "STDOUT", "STDERR", "DATA",
+	"GET_VALUES", "GET_VALUES_RESULT", "UNKNOWN_TYPE"}
+
+func fcgiName(kind byte) string {
+	if int(kind) < len(fcgiTypes) && kind > 0 {
+		return fcgiTypes[kind]
+	}
+	return "type " + strconv.Itoa(int(kind))
+}
+
+// A fcgiStream is what the records of one type and request carry together: a
+// stream is cut where its writer pleased (§3.3), names and header lines too.
+type fcgiStream struct {
+	kind     byte
+	bytes    []byte
+	segments []segment
+}
+
+// A segment is the part of a carried stream that stands in one record.
+type segment struct{ message, offset, length int }
+
+// A fcgiDecoder walks along one way of a FastCGI connection.
+type fcgiDecoder struct {
+	b        []byte
+	messages []Message
+	open     map[uint32]*fcgiStream // by type and request id
+	streams  []*fcgiStream
+	seen     map[byte]int
+}
+
+// decodeFastCGI cuts a way of a FastCGI connection into its records (§3.3).
+func decodeFastCGI(b []byte) []Message {
+	d := &fcgiDecoder{b: b, open: map[uint32]*fcgiStream{}, seen: map[byte]int{}}
+	padding := map[int]Field{}
+	for at := 0; at < len(b); {
+		c := &cutter{b: b, at: at}
+		pad := d.record(c)
+		m := &d.messages[len(d.messages)-1]
+		m.Offset, m.Length, m.Fields = at, c.at-at, c.fields
+		if pad > 0 { // behind the content, whose fields come when the stream is whole
+			padding[len(d.messages)-1] = m.Fields[len(m.Fields)-1]
+			m.Fields = m.Fields[:len(m.Fields)-1]
+		}
+		at = c.at
+	}
+	for _, s := range d.streams {
+		for i, part := range s.split(s.fields()) {
+			m := &d.messages[s.segments[i].message]
+			m.Fields = append(m.Fields, part...)
+		}
+	}
+	for i, f := range padding {
+		d.messages[i].Fields = append(d.messages[i].Fields, f)
+	}
+	return d.messages
+}
+
+// record cuts one record. Of a stream's content it only takes note; it returns
+// how much padding it cut.
+func (d *fcgiDecoder) record(c *cutter) (padding int) {
+	r := c.rest()
+	if len(r) < 8 || r[0] != 1 {
+		c.unknown("a record header of 8 bytes that begins with version 1 (FastCGI §3.3)")
+		d.messages = append(d.messages, Message{What: "no record", Short: "not understood"})
+		return 0
+	}
+	kind, id := r[1], binary.BigEndian.Uint16(r[2:])
+	length, pad := int(binary.BigEndian.Uint16(r[4:])), int(r[6])
+	name := fcgiName(kind)
+	c.row("record header", fmt.Sprintf("version 1, type %d %s, request %d, content %d, padding %d, reserved %d", kind, name, id, length, pad, r[7]), "FastCGI §3.3; numbers are big-endian", func(c *cutter) {
+		c.cut(1, "version", "1", "")
+		c.cut(1, "type", strconv.Itoa(int(kind))+" "+name, "")
+		c.cut(2, "requestId", strconv.Itoa(int(id)), "")
+		c.cut(2, "contentLength", strconv.Itoa(length), "")
+		c.cut(1, "paddingLength", strconv.Itoa(pad), "")
+		c.cut(1, "reserved", strconv.Itoa(int(r[7])), "")
+	})
+	d.seen[kind]++
+	m := Message{What: name + " record", Short: name}
+	if n := d.seen[kind]; n > 1 {
+		m.What += " " + strconv.Itoa(n)
+	}
+	content := c.rest()[:min(length, len(c.rest()))]
+	key := uint32(kind)<<16 | uint32(id)
+	switch {
+	case kind >= fcgiParams && kind <= fcgiData && len(content) > 0:
+		s := d.open[key]
+		if s == nil {
+			s = &fcgiStream{kind: kind}
+			d.open[key] = s
+			d.streams = append(d.streams, s)
+		}
+		s.segments = append(s.segments, segment{len(d.messages), c.at, len(content)})
+		s.bytes = append(s.bytes, content...)
+		c.at += len(content)
+	case kind >= fcgiParams && kind <= fcgiData && length == 0:
+		delete(d.open, key)
+		m.What += ", empty"
+		m.Short += " (end)"
+		c.fields[len(c.fields)-1].Meaning = "an empty record ends the stream (FastCGI §3.3)"
+	default:
+		fcgiContent(c, kind, len(content))
+		if kind == fcgiEnd || kind == fcgiBegin {
+			for k := range d.open {
+				if uint16(k) == id {
+					delete(d.open, k)
+				}
+			}
+		}
+	}
+	d.messages = append(d.messages, m)
+	if pad = min(pad, len(c.rest())); pad > 0 {
+		c.cut(pad, "padding", number(pad, "byte"), "to a multiple of 8; its content means nothing")
+	}
+	return pad
+}
+
+// fcgiContent cuts the content of a record that is no part of a stream (§4,
+// §5).
+func fcgiContent(c *cutter, kind byte, length int) {
+	content := c.rest()[:length]
+	end := c.at + length
+	switch {
+	case kind == fcgiBegin && length == 8:
+		role := binary.BigEndian.Uint16(content)
+		c.cut(2, "role", strconv.Itoa(int(role))+" "+word(int(role), "?", "RESPONDER", "AUTHORIZER", "FILTER"), "what the application is to be (FastCGI §5.1)")
+		c.cut(1, "flags", strconv.Itoa(int(content[2]))+map[bool]string{true: " KEEP_CONN", false: ""}[content[2]&1 == 1], "KEEP_CONN: the application leaves the connection open after the answer")
+		c.cut(5, "reserved", value(content[3:]), "")
+	case kind == fcgiEnd && length == 8:
+		c.cut(4, "appStatus", strconv.FormatUint(uint64(binary.BigEndian.Uint32(content)), 10), "what a CGI program would have exited with (FastCGI §5.5)")
+		c.cut(1, "protocolStatus", strconv.Itoa(int(content[4]))+" "+word(int(content[4]), "REQUEST_COMPLETE", "CANT_MPX_CONN", "OVERLOADED", "UNKNOWN_ROLE"), "how it ended for the protocol")
+		c.cut(3, "reserved", value(content[5:]), "")
+	case kind == fcgiOther && length == 8:
+		c.cut(1, "type", strconv.Itoa(int(content[0])), "the record type that is not known here (FastCGI §4.2)")
+		c.cut(7, "reserved", value(content[1:]), "")
+	case kind == fcgiGet || kind == fcgiResult:
+		in := &cutter{b: content}
+		fcgiPairs(in, roleNone)
+		shift(in.fields, c.at)
+		c.fields = append(c.fields, in.fields...)
+		c.at = end
+	case length > 0:
+		c.cut(length, "content", quote(content), "")
+	}
+}
+
+func word(i int, words ...string) string {
+	if i < len(words) {
+		return words[i]
+	}
+	return "?"
+}
+
+// fcgiPairs cuts name-value pairs (§3.4): lengths of one byte up to 127, of
+// four with the top bit set above.
+func fcgiPairs(c *cutter, r role) {
+	size := func(b []byte) (n, width int) {
+		switch {
+		case len(b) >= 1 && b[0] < 0x80:
+			return int(b[0]), 1
+		case len(b) >= 4:
+			return int(binary.BigEndian.Uint32(b) & 0x7fffffff), 4
+		}
+		return 0, 0
+	}
+	for !c.done() {
+		b := c.rest()
+		nameLen, w1 := size(b)
+		valueLen, w2 := size(b[w1:])
+		if w1 == 0 || w2 == 0 || nameLen+valueLen > len(b)-w1-w2 {
+			c.unknown("a pair: two lengths, name, value (FastCGI §3.4)")
+			return
+		}
+		pair := b[w1+w2:]
+		name, val := pair[:nameLen], pair[nameLen:nameLen+valueLen]
+		c.row(value(name), value(val), "", func(c *cutter) {
+			c.cut(w1, "name length", strconv.Itoa(nameLen), "")
+			c.cut(w2, "value length", strconv.Itoa(valueLen), "")
+			c.cut(nameLen, "name", value(name), "")
+			c.cut(valueLen, "value", value(val), "")
+		}).role = r
+	}
+}
+
+// fields cuts what a stream's records carry together.
+func (s *fcgiStream) fields() []Field {
+	switch s.kind {
+	case fcgiParams:
+		c := &cutter{b: s.bytes}
+		fcgiPairs(c, roleVariable)
+		return c.fields
+	case fcgiStdout:
+		fields, _ := cgiFields(s.bytes)
+		return fields
+	}
+	meaning := map[byte]string{fcgiStdin: "the request's body", fcgiStderr: "for the gateway's log", fcgiData: "a filter's file"}[s.kind]
+	return []Field{{Name: strings.ToLower(fcgiName(s.kind)), Value: quote(s.bytes), Length: len(s.bytes), Meaning: meaning}}
+}
+
+// split deals fields of the carried stream out to the records it stands in, and
+// cuts those that a record's end cuts.
+func (s *fcgiStream) split(fields []Field) [][]Field {
+	out := make([][]Field, len(s.segments))
+	begin := 0
+	for i, g := range s.segments {
+		out[i] = within(fields, begin, begin+g.length, g.offset-begin)
+		begin += g.length
+	}
+	return out
+}
+
+// within is the parts of fields that stand between two offsets, shifted.
+func within(fields []Field, from, to, by int) (out []Field) {
+	for _, f := range fields {
+		begin, end := max(f.Offset, from), min(f.Offset+f.Length, to)
+		if begin >= end {
+			continue
+		}
+		if begin > f.Offset || end < f.Offset+f.Length {
+			f.Value = fmt.Sprintf("%s (bytes %d–%d of %d)", f.Value, begin-f.Offset, end-f.Offset-1, f.Length)
+			if begin > f.Offset {
+				f.Name, f.role = f.Name+", going on", roleNone
+			}
+		}
+		f.Parts = within(f.Parts, from, to, by)
+		f.Offset, f.Length = begin+by, end-begin
+		out = append(out, f)
+	}
+	return out
+}

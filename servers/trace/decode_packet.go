@@ -1,0 +1,107 @@
+package trace
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+)
+
+// decodeSCGI cuts an SCGI request: the variables in a netstring, then the body.
+func decodeSCGI(b []byte) []Message {
+	if len(b) == 0 {
+		return nil
+	}
+	c := &cutter{b: b}
+	digits, _, ok := bytes.Cut(b, []byte(":"))
+	n, err := strconv.Atoi(string(digits))
+	if !ok || err != nil || n < 0 || n > len(b)-len(digits)-1 {
+		c.unknown("a netstring: length in decimal, colon, variables, comma (SCGI)")
+		return []Message{{What: "request", Short: "not understood", Length: len(b), Fields: c.fields}}
+	}
+	c.row("netstring length", number(n, "byte"), "how long the variables are together; decimal, and a colon", func(c *cutter) {
+		c.cut(len(digits), "digits", string(digits), "")
+		c.cut(1, "colon", ":", "")
+	})
+	for end := c.at + n; c.at < end; {
+		name, rest, one := bytes.Cut(b[c.at:end], []byte{0})
+		val, _, two := bytes.Cut(rest, []byte{0})
+		if !one || !two {
+			c.cut(end-c.at, "not understood", quote(b[c.at:end]), "expected a name and a value, each ended by a NUL")
+			break
+		}
+		c.row(value(name), value(val), "", func(c *cutter) {
+			c.cut(len(name), "name", value(name), "")
+			c.cut(1, "end", `\x00`, "")
+			c.cut(len(val), "value", value(val), "")
+			c.cut(1, "end", `\x00`, "")
+		}).role = roleVariable
+	}
+	if !c.done() {
+		c.cut(1, "comma", value(c.rest()[:1]), "ends the netstring")
+	}
+	return withBody(b, c, "variables", number(variableCount(c.fields), "variable"))
+}
+
+// decodeUWSGI cuts a uwsgi request: a packet of variables, then the body.
+func decodeUWSGI(b []byte) []Message {
+	if len(b) == 0 {
+		return nil
+	}
+	c := &cutter{b: b}
+	if len(b) < 4 {
+		c.unknown("a packet header of 4 bytes")
+		return []Message{{What: "request", Short: "not understood", Length: len(b), Fields: c.fields}}
+	}
+	size := int(binary.LittleEndian.Uint16(b[1:]))
+	c.row("packet header", fmt.Sprintf("modifier1 %d, datasize %d, modifier2 %d", b[0], size, b[3]), "modifier1 0: variables of a WSGI request; the size is little-endian", func(c *cutter) {
+		c.cut(1, "modifier1", strconv.Itoa(int(b[0])), "")
+		c.cut(2, "datasize", strconv.Itoa(size), "")
+		c.cut(1, "modifier2", strconv.Itoa(int(b[3])), "")
+	})
+	for end := min(c.at+size, len(b)); c.at < end; {
+		name, ok1 := uwsgiString(b[c.at:end])
+		val, ok2 := uwsgiString(b[min(c.at+2+len(name), end):end])
+		if !ok1 || !ok2 {
+			c.cut(end-c.at, "not understood", quote(b[c.at:end]), "expected two strings, each behind its length in two bytes")
+			break
+		}
+		c.row(value(name), value(val), "", func(c *cutter) {
+			c.cut(2, "name length", strconv.Itoa(len(name)), "")
+			c.cut(len(name), "name", value(name), "")
+			c.cut(2, "value length", strconv.Itoa(len(val)), "")
+			c.cut(len(val), "value", value(val), "")
+		}).role = roleVariable
+	}
+	return withBody(b, c, "uwsgi packet", number(variableCount(c.fields), "variable"))
+}
+
+func uwsgiString(b []byte) ([]byte, bool) {
+	if len(b) < 2 {
+		return nil, false
+	}
+	n := int(binary.LittleEndian.Uint16(b))
+	if n > len(b)-2 {
+		return nil, false
+	}
+	return b[2 : 2+n], true
+}
+
+func variableCount(fields []Field) (n int) {
+	for _, f := range fields {
+		if f.role == roleVariable {
+			n++
+		}
+	}
+	return n
+}
+
+// withBody makes a message of what was cut and one of the body behind it.
+func withBody(b []byte, c *cutter, what, short string) []Message {
+	messages := []Message{{What: what, Short: short, Length: c.at, Fields: c.fields}}
+	if n := len(b) - c.at; n > 0 {
+		messages = append(messages, Message{What: "request body", Short: "body", Offset: c.at, Length: n, body: true,
+			Fields: []Field{{Name: "body", Value: quote(c.rest()), Offset: c.at, Length: n, Meaning: "as long as CONTENT_LENGTH says"}}})
+	}
+	return messages
+}
