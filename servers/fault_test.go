@@ -39,8 +39,9 @@ var faults = map[string]struct {
 	"prefork": {restarts: 1, hang: "prefork:workers=1,timeout=1s", hangStatus: 0, leakLasts: true},
 	"serial":  {restarts: 1, dies: true, hang: "serial", hangStatus: -1, hangStays: true, hangAll: true, leakLasts: true},
 	// A crash hurts the threads of one process only: with one process, all.
-	"threads": {crash: "threads:workers=1", crashHurts: true, restarts: 1, hang: "threads:workers=1,threads=2,timeout=1s", hangStatus: -1, hangStays: true, leakLasts: true},
-	"async":   {crashHurts: true, restarts: 1, dies: true, hang: "async", hangStatus: -1, leakLasts: true},
+	"threads":   {crash: "threads:workers=1", crashHurts: true, restarts: 1, hang: "threads:workers=1,threads=2,timeout=1s", hangStatus: -1, hangStays: true, leakLasts: true},
+	"eventloop": {crashHurts: true, restarts: 1, dies: true, hang: "eventloop", hangStatus: -1, leakLasts: true},
+	"async":     {crashHurts: true, restarts: 1, dies: true, hang: "async", hangStatus: -1, leakLasts: true},
 }
 
 func eachModel(t *testing.T, test func(t *testing.T, name string)) {
