@@ -6,7 +6,7 @@ func eventloop() Model {
 		Doc:       "one thread and a readiness loop; each request a coroutine on it, so that blocking work blocks all",
 		Process:   "one process with one thread, many requests side by side",
 		Wire:      WireHTTP,
-		Interface: "function call",
+		Interface: "ASGI",
 		HTTP:      "1.0, 1.1",
 		Async:     true,
 		Options: []Option{

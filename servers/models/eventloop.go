@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/signal"
@@ -10,7 +11,10 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"gatewaylab/servers/app"
+	"gatewaylab/servers/iface/asgi"
 	"gatewaylab/servers/process"
 	"gatewaylab/servers/wire/http1"
 )
@@ -26,7 +30,7 @@ func eventloop(env *Env) error {
 	o := env.Options
 	l := &loop{
 		env:       env,
-		app:       app.New(),
+		app:       asgi.Application(app.New()),
 		pid:       os.Getpid(),
 		keepalive: o.Duration("keepalive"),
 		timeout:   o.Duration("timeout"),
@@ -54,7 +58,13 @@ func eventloop(env *Env) error {
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	go l.heed(signals)
 	env.Board.SetWorkers(0)
+	if err := l.lifespan.Start(context.Background(), l.app); err != nil {
+		return fmt.Errorf("eventloop: %w", err)
+	}
 	if err := l.run(); err != nil {
+		return fmt.Errorf("eventloop: %w", err)
+	}
+	if err := l.lifespan.Stop(); err != nil {
 		return fmt.Errorf("eventloop: %w", err)
 	}
 	return nil
@@ -62,10 +72,12 @@ func eventloop(env *Env) error {
 
 // A loop is the whole server. All of it but post belongs to its thread.
 type loop struct {
-	env  *Env
-	app  *app.App
-	pool *pool
-	pid  int
+	env      *Env
+	app      asgi.App
+	lifespan asgi.Lifespan
+	server   asgi.Address
+	pool     *pool
+	pid      int
 
 	keepalive, timeout  time.Duration
 	limit, requests     int
@@ -108,6 +120,9 @@ func (l *loop) listen(backlog int) error {
 		return err
 	}); err != nil {
 		return err
+	}
+	if name, err := unix.Getsockname(l.listener); err == nil {
+		l.server = addressOf(name)
 	}
 	l.env.Listener.Close() // l.listener is a duplicate, and the port must close when it does
 	var err error
@@ -236,10 +251,10 @@ func (l *loop) accept() {
 			l.pause(true) // until one leaves; the kernel's queue holds what comes
 			return
 		}
-		fd, err := acceptNonblocking(l.listener)
+		fd, from, err := acceptNonblocking(l.listener)
 		switch {
 		case err == nil:
-			l.adopt(fd)
+			l.adopt(fd, addressOf(from))
 		case isTemporary(err):
 			return
 		case isOneConnection(err):
@@ -270,8 +285,8 @@ func (l *loop) pause(yes bool) {
 	l.paused = yes
 }
 
-func (l *loop) adopt(fd int) {
-	c := &loopConn{loop: l, fd: fd, slot: l.env.Board.Claim(l.pid), writable: true}
+func (l *loop) adopt(fd int, client asgi.Address) {
+	c := &loopConn{loop: l, fd: fd, slot: l.env.Board.Claim(l.pid), client: client, writable: true}
 	c.deadline.fire = c.timedOut
 	if err := l.poll.add(fd); err != nil {
 		l.env.Log.Printf("connection: %v", err)

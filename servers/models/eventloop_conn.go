@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gatewaylab/servers/iface/asgi"
 	"gatewaylab/servers/process"
 )
 
@@ -28,6 +29,7 @@ type loopConn struct {
 	loop     *loop
 	fd       int
 	slot     *process.Slot
+	client   asgi.Address
 	x        *loopExchange // nil while idle
 	state    connState
 	readable bool // there may be something to read
@@ -396,6 +398,7 @@ func (c *loopConn) close() {
 	}
 	l := c.loop
 	if c.state == serving { // the coroutine still has the exchange
+		c.x.ctx.end()
 		l.end(c.slot)
 	} else if c.x != nil {
 		l.release(c.x)

@@ -1,18 +1,20 @@
 package models
 
 import (
+	"context"
 	"errors"
 	"io"
 	"iter"
 	"os"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"gatewaylab/servers/app"
-	"gatewaylab/servers/iface"
+	"gatewaylab/servers/iface/asgi"
 	"gatewaylab/servers/wire/http1"
 )
 
@@ -52,7 +54,7 @@ const (
 )
 
 // A loopExchange is what a connection needs while a request is there: the
-// buffers, and the coroutine. It is the app.Response, and the request's body.
+// buffers, and the coroutine. It is the asgi.Answer, and the request's body.
 type loopExchange struct {
 	loop *loop
 	conn *loopConn // nil while it is not in use
@@ -75,8 +77,9 @@ type loopExchange struct {
 	woken   error // what the wait ended with
 	await   *awaited
 	alarm   timer
-	request app.Request
-	fields  []app.Field
+	asgi    asgi.Exchange
+	origin  asgi.Origin
+	ctx     *loopContext
 	lent    app.Loop
 }
 
@@ -94,6 +97,7 @@ func (l *loop) exchange(c *loopConn) *loopExchange {
 	if l.pool != nil {
 		x.lent.Offload = x.offload
 	}
+	x.origin.Loop = &x.lent
 	x.alarm.fire = func() { x.resume(nil) }
 	return x
 }
@@ -320,30 +324,38 @@ func (x *loopExchange) offload(work func()) error {
 // run serves the request. It is what the coroutine does.
 func (x *loopExchange) run() (err error) {
 	l := x.loop
+	ctx := &loopContext{}
+	x.ctx = ctx
 	defer func() {
+		ctx.end()
 		if p := recover(); p != nil {
 			l.env.Log.Printf("panic: %v\n%s", p, debug.Stack())
 			err = x.refuse(&http1.Error{Status: 500, Why: "the application failed"})
 		}
 	}()
-	x.fields = iface.AppendFields(x.fields, x.req.Host, x.req.Fields)
-	x.request = app.Request{
-		Method: x.req.Method,
-		Path:   x.req.Path,
-		Query:  x.req.Query,
-		Header: x.fields,
-		Body:   x,
-		Length: x.req.Length,
-		Loop:   &x.lent,
+	a := &x.asgi
+	a.Body, a.Length, a.Answer = nil, x.req.Length, x
+	if x.req.Framing != http1.NoBody {
+		a.Body = x
 	}
-	switch err := l.app.Serve(x, &x.request); {
-	case err == nil:
-		return x.resp.Finish()
-	case x.bodyErr != nil && !x.resp.Started():
-		return x.refuse(x.bodyErr)
-	default:
+	x.origin.Client, x.origin.Server, x.origin.State = x.conn.client, l.server, l.lifespan.State()
+	a.Scope.SetHTTP(&x.req, &x.origin)
+	err = a.Serve(ctx, l.app)
+	var fault *asgi.BodyError
+	switch {
+	case err == nil || errors.Is(err, asgi.ErrDisconnected):
+		return err
+	case errors.As(err, &fault):
+		if !a.Started() {
+			err = x.refuse(fault.Err)
+		}
 		return err
 	}
+	l.env.Log.Printf("%s %s: %v", x.req.Method, x.req.Target, err)
+	if a.Complete() {
+		return nil
+	}
+	return err
 }
 
 // refuse answers for the application, and has the connection end.
@@ -433,22 +445,70 @@ func (x *loopExchange) Flush() error {
 		return err
 	}
 	if !x.conn.flush() {
-		return app.ErrGone
+		return asgi.ErrDisconnected
 	}
 	return x.drain()
 }
 
+// Finish ends the answer. It is the loop that sends it, with those to the
+// requests that have come behind.
+func (x *loopExchange) Finish() error { return x.resp.Finish() }
+
 func (x *loopExchange) drain() error {
 	for x.conn.state == gone || x.conn.crowded() {
 		if !x.conn.flush() {
-			return app.ErrGone
+			return asgi.ErrDisconnected
 		}
 		if !x.conn.crowded() {
 			return nil
 		}
-		if err := x.suspend(forRoom); err != nil {
-			return err
+		if x.suspend(forRoom) != nil {
+			return asgi.ErrDisconnected
 		}
 	}
 	return nil
+}
+
+// A loopContext ends with its request. Work in a pool may look at it.
+type loopContext struct {
+	mu   sync.Mutex
+	done chan struct{} // nil until it is asked for
+	err  error
+}
+
+// Deadline is never.
+func (c *loopContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Value has none.
+func (c *loopContext) Value(any) any { return nil }
+
+// Err says why Done is closed.
+func (c *loopContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Done is closed when the client has gone or the request is over.
+func (c *loopContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if c.err != nil {
+			close(c.done)
+		}
+	}
+	return c.done
+}
+
+func (c *loopContext) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = context.Canceled
+		if c.done != nil {
+			close(c.done)
+		}
+	}
 }

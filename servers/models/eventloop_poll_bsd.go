@@ -83,15 +83,15 @@ func (p *poller) wait(patience time.Duration) ([]readiness, error) {
 	return p.ready[:n], nil
 }
 
-func acceptNonblocking(fd int) (int, error) {
-	c, _, err := unix.Accept(fd)
+func acceptNonblocking(fd int) (int, unix.Sockaddr, error) {
+	c, from, err := unix.Accept(fd)
 	if err != nil {
-		return -1, err
+		return -1, nil, err
 	}
 	unix.CloseOnExec(c)
 	if err := unix.SetNonblock(c, true); err != nil {
 		unix.Close(c)
-		return -1, err
+		return -1, nil, err
 	}
-	return c, nil
+	return c, from, nil
 }

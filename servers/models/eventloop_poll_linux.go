@@ -81,7 +81,6 @@ func (p *poller) wait(patience time.Duration) ([]readiness, error) {
 	return p.ready[:n], nil
 }
 
-func acceptNonblocking(fd int) (int, error) {
-	c, _, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	return c, err
+func acceptNonblocking(fd int) (int, unix.Sockaddr, error) {
+	return unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 }

@@ -1,9 +1,12 @@
 package models
 
 import (
+	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"gatewaylab/servers/iface/asgi"
 )
 
 // prepareLoopListener returns a duplicate of the listener that doesn't block.
@@ -17,6 +20,20 @@ func prepareLoopListener(fd int) (int, error) {
 		return -1, os.NewSyscallError("fcntl", err)
 	}
 	return own, noDelay(own)
+}
+
+// addressOf is an end of a connection as ASGI has it; of a Unix socket the path,
+// which a client's end has none of.
+func addressOf(name unix.Sockaddr) asgi.Address {
+	switch name := name.(type) {
+	case *unix.SockaddrInet4:
+		return asgi.Address{Host: netip.AddrFrom4(name.Addr).String(), Port: name.Port}
+	case *unix.SockaddrInet6:
+		return asgi.Address{Host: netip.AddrFrom16(name.Addr).Unmap().String(), Port: name.Port}
+	case *unix.SockaddrUnix:
+		return asgi.Address{Host: name.Name}
+	}
+	return asgi.Address{}
 }
 
 // loopPipe is what other threads wake the loop with.
