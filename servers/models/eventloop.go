@@ -122,7 +122,7 @@ func (l *loop) listen(backlog int) error {
 		return err
 	}
 	if name, err := unix.Getsockname(l.listener); err == nil {
-		l.server = addressOf(name)
+		l.server = socketAddress(name)
 	}
 	l.env.Listener.Close() // l.listener is a duplicate, and the port must close when it does
 	var err error
@@ -254,7 +254,7 @@ func (l *loop) accept() {
 		fd, from, err := acceptNonblocking(l.listener)
 		switch {
 		case err == nil:
-			l.adopt(fd, addressOf(from))
+			l.adopt(fd, socketAddress(from))
 		case isTemporary(err):
 			return
 		case isOneConnection(err):

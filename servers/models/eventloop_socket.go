@@ -22,9 +22,9 @@ func prepareLoopListener(fd int) (int, error) {
 	return own, noDelay(own)
 }
 
-// addressOf is an end of a connection as ASGI has it; of a Unix socket the path,
+// socketAddress is an end of a connection as ASGI has it; of a Unix socket the path,
 // which a client's end has none of.
-func addressOf(name unix.Sockaddr) asgi.Address {
+func socketAddress(name unix.Sockaddr) asgi.Address {
 	switch name := name.(type) {
 	case *unix.SockaddrInet4:
 		return asgi.Address{Host: netip.AddrFrom4(name.Addr).String(), Port: name.Port}
