@@ -71,9 +71,12 @@ type cgiHost struct {
 	nph     bool   // the program writes HTTP itself
 	mount   iface.Mount
 	fixed   []string // variables that all children get, beside those of CGI
+	null    *os.File // what a request without a body has as stdin
 
 	places  chan struct{} // one taken for each child
 	waiting atomic.Int64
+
+	readers sync.Pool // of *bufio.Reader
 
 	running sync.WaitGroup // children, and connections handed to NPH programs
 	mu      sync.Mutex
@@ -99,6 +102,10 @@ func newCGIHost(env *Env, s cgiSettings) (*cgiHost, error) {
 	if lock, ok := os.LookupEnv(process.LockVariable); ok {
 		fixed = append(fixed, process.LockVariable+"="+lock)
 	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
 	env.Board.SetWorkers(s.children)
 	return &cgiHost{
 		cgiSettings: s,
@@ -107,6 +114,7 @@ func newCGIHost(env *Env, s cgiSettings) (*cgiHost, error) {
 		nph:         strings.HasPrefix(filepath.Base(program), "nph-"),
 		mount:       iface.Mount{Software: "gatewaylab"},
 		fixed:       fixed,
+		null:        null,
 		places:      make(chan struct{}, s.children),
 		live:        make(map[*cgiChild]struct{}),
 	}, nil

@@ -16,7 +16,8 @@ const exitGrace = 100 * time.Millisecond
 
 // answer passes a child's answer on, or returns the path of a local redirect.
 func (h *cgiHost) answer(w http.ResponseWriter, r *http.Request, c *cgiChild) (location string) {
-	out := bufio.NewReaderSize(childOutput{c}, iface.MaxHeaderLine)
+	out := h.reader(c)
+	defer h.readers.Put(out)
 	resp, err := iface.ReadResponse(out)
 	if err != nil {
 		h.noAnswer(w, c, err)
@@ -46,12 +47,22 @@ func (h *cgiHost) answer(w http.ResponseWriter, r *http.Request, c *cgiChild) (l
 	}
 	if err := h.document(w, c, out, resp.Length); err != nil {
 		if c.killedFor() == nil {
-			h.env.Log.Printf("cgi: child %d, %s: the answer was cut off: %v", c.cmd.Process.Pid, c.line, err)
+			h.env.Log.Printf("cgi: child %d, %s: the answer was cut off: %v", c.pid, requestLine(c.request), err)
 		}
 		// The client must not take a part for the whole.
 		panic(http.ErrAbortHandler)
 	}
 	return ""
+}
+
+// reader reads a child's output through a buffer that another child's may
+// have gone through before.
+func (h *cgiHost) reader(c *cgiChild) *bufio.Reader {
+	if r, ok := h.readers.Get().(*bufio.Reader); ok {
+		r.Reset(childOutput{c})
+		return r
+	}
+	return bufio.NewReaderSize(childOutput{c}, iface.MaxHeaderLine)
 }
 
 // noAnswer answers for a child that did not.
@@ -63,7 +74,7 @@ func (h *cgiHost) noAnswer(w http.ResponseWriter, c *cgiChild, err error) {
 	case errClientGone, errStopping:
 		panic(http.ErrAbortHandler)
 	default:
-		h.env.Log.Printf("cgi: child %d, %s: answered 502: %v", c.cmd.Process.Pid, c.line, err)
+		h.env.Log.Printf("cgi: child %d, %s: answered 502: %v", c.pid, requestLine(c.request), err)
 		gatewayError(w, http.StatusBadGateway)
 	}
 }
@@ -117,7 +128,7 @@ func (h *cgiHost) document(w http.ResponseWriter, c *cgiChild, out *bufio.Reader
 // it, without waiting for the child's end.
 func (h *cgiHost) promised(w http.ResponseWriter, c *cgiChild, out *bufio.Reader, length int64) error {
 	flush := http.NewResponseController(w).Flush
-	block := make([]byte, 32<<10)
+	block := make([]byte, min(length, 32<<10))
 	for length > 0 {
 		n, err := out.Read(block[:min(length, int64(len(block)))])
 		length -= int64(n)
@@ -143,7 +154,7 @@ func (h *cgiHost) promised(w http.ResponseWriter, c *cgiChild, out *bufio.Reader
 		}
 	}
 	if out.Buffered() > 0 {
-		h.env.Log.Printf("cgi: child %d, %s: %v", c.cmd.Process.Pid, c.line, errLong)
+		h.env.Log.Printf("cgi: child %d, %s: %v", c.pid, requestLine(c.request), errLong)
 	}
 	return nil
 }

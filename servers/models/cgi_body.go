@@ -2,6 +2,7 @@ package models
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,16 +73,47 @@ func (s *spooled) toFile(rest io.Reader) (err error) {
 	return err
 }
 
-// reader is the body from its start, for a child's stdin; nil for /dev/null.
-func (s *spooled) reader() (io.Reader, error) {
+// stdin is the body from its start as what a child may inherit; null, where
+// there is none, is /dev/null. What is in memory is fed to it.
+func (s *spooled) stdin(null *os.File) (file *os.File, f feed, err error) {
 	switch {
 	case s.file != nil:
-		_, err := s.file.Seek(0, io.SeekStart)
-		return s.file, err
+		_, err = s.file.Seek(0, io.SeekStart)
+		return s.file, f, err
 	case len(s.memory) > 0:
-		return bytes.NewReader(s.memory), nil
+		f.body = s.memory
+		f.from, f.to, err = os.Pipe()
+		return f.from, f, err
 	}
-	return nil, nil
+	return null, f, nil
+}
+
+// A feed is a pipe through which a body in memory goes to a child's stdin.
+// The zero value has nothing to feed.
+type feed struct {
+	body     []byte
+	from, to *os.File
+}
+
+// begin writes the body once the child has the other end. A child that wants
+// only some of it is in its rights.
+func (f feed) begin() {
+	if f.to == nil {
+		return
+	}
+	f.from.Close()
+	go func() {
+		_, _ = f.to.Write(f.body)
+		f.to.Close()
+	}()
+}
+
+// Close is for a feed that has not begun.
+func (f feed) Close() error {
+	if f.to == nil {
+		return nil
+	}
+	return errors.Join(f.from.Close(), f.to.Close())
 }
 
 // Close gives the room back.

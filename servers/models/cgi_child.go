@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -28,21 +27,27 @@ var (
 // A cgiChild is one run of the program, with whatever it starts: all of them
 // are one process group.
 type cgiChild struct {
-	cmd    *exec.Cmd
-	line   string // of the request, for the log
-	out    *os.File
-	stderr *headWriter
-	ended  chan struct{} // closed when the child has been reaped and counted
+	pid     int
+	request *http.Request // for the log
+	out     *os.File
+	stderr  *complaints
+	ended   chan struct{} // closed when the child has been reaped and counted
 
 	mu     sync.Mutex
 	reaped bool
 	cause  error // why it was killed, nil if it wasn't
 
 	exited atomic.Bool
+
+	// Valid once ended is closed.
+	status syscall.WaitStatus
+	used   time.Duration // of processor time
 }
 
 // start starts the program for a request that has a place, which the child
-// gives back when it ends.
+// gives back when it ends. It does by hand what os/exec would do with a pipe
+// in the poller and a goroutine for each stream: a tenth of what starting a
+// small program costs.
 func (h *cgiHost) start(r *http.Request, vars []app.Field, body *spooled) (c *cgiChild, err error) {
 	if !h.register() {
 		<-h.places
@@ -54,29 +59,8 @@ func (h *cgiHost) start(r *http.Request, vars []app.Field, body *spooled) (c *cg
 			h.running.Done()
 		}
 	}()
-	out, childOut, err := os.Pipe()
-	if err != nil {
-		return nil, fmt.Errorf("make a pipe for a child's output: %w", err)
-	}
-	defer childOut.Close()
-	c = &cgiChild{line: requestLine(r), out: out, stderr: &headWriter{}, ended: make(chan struct{})}
-	c.cmd = &exec.Cmd{
-		Path:        h.program,
-		Args:        []string{h.program},
-		Dir:         filepath.Dir(h.program), // RFC 3875 §7.2
-		Env:         append(iface.Environ(vars), h.fixed...),
-		Stdout:      childOut,
-		Stderr:      c.stderr,
-		SysProcAttr: childAttributes(),
-		// For what a child leaves behind outside its group, which may hold
-		// stderr open for ever.
-		WaitDelay: 200 * time.Millisecond,
-	}
-	if c.cmd.Stdin, err = body.reader(); err == nil {
-		err = c.cmd.Start()
-	}
-	if err != nil {
-		out.Close()
+	c = &cgiChild{request: r, ended: make(chan struct{})}
+	if err := c.exec(h, append(iface.Environ(vars), h.fixed...), body); err != nil {
 		return nil, fmt.Errorf("start a child: %w", err)
 	}
 	h.mu.Lock()
@@ -90,23 +74,55 @@ func (h *cgiHost) start(r *http.Request, vars []app.Field, body *spooled) (c *cg
 	return c, nil
 }
 
+// exec forks and executes the program. The child's ends of the pipes are
+// closed here in any case; ours only if it fails.
+func (c *cgiChild) exec(h *cgiHost, env []string, body *spooled) error {
+	stdin, feed, err := body.stdin(h.null)
+	if err != nil {
+		return err
+	}
+	out, childOut, err := pipe()
+	if err != nil {
+		return errors.Join(fmt.Errorf("make a pipe for its output: %w", err), feed.Close())
+	}
+	defer syscall.Close(childOut) //nolint:errcheck // nothing was written through it here
+	complain, childErr, err := pipe()
+	if err != nil {
+		return errors.Join(fmt.Errorf("make a pipe for its complaints: %w", err), syscall.Close(out), feed.Close())
+	}
+	defer syscall.Close(childErr) //nolint:errcheck // nor through this one
+	c.pid, err = syscall.ForkExec(h.program, []string{h.program}, &syscall.ProcAttr{
+		Dir:   filepath.Dir(h.program), // RFC 3875 §7.2
+		Env:   env,
+		Files: []uintptr{stdin.Fd(), uintptr(childOut), uintptr(childErr)},
+		Sys:   childAttributes(),
+	})
+	if err != nil {
+		return errors.Join(&os.PathError{Op: "fork/exec", Path: h.program, Err: err}, syscall.Close(out), syscall.Close(complain), feed.Close())
+	}
+	c.out = os.NewFile(uintptr(out), "a child's output") // doesn't block: goes into the poller
+	c.stderr = newComplaints(complain)
+	feed.begin()
+	return nil
+}
+
 // attend sees a child to its end, which may be long after its answer's. Its
 // place is taken until then.
 func (h *cgiHost) attend(c *cgiChild) {
 	defer h.running.Done()
-	slot := claim(h.env.Board, c.cmd.Process.Pid)
+	slot := claim(h.env.Board, c.pid)
 	overdue := time.AfterFunc(h.timeout, func() { c.kill(errTimeout) })
 	c.reap()
 	overdue.Stop()
-	state := c.cmd.ProcessState
-	h.env.Board.Child(state.UserTime() + state.SystemTime())
+	h.env.Board.Child(c.used)
 	unclaim(h.env.Board, slot)
 	h.mu.Lock()
 	delete(h.live, c)
 	h.mu.Unlock()
 	<-h.places
-	if c.stderr.Len() > 0 || !state.Success() && c.killedFor() != errClientGone {
-		h.env.Log.Printf("cgi: child %d, %s: %s%s", state.Pid(), c.line, c.end(), c.stderr)
+	said := c.stderr.finish()
+	if said != "" || c.status != 0 && c.killedFor() != errClientGone {
+		h.env.Log.Printf("cgi: child %d, %s: %s%s", c.pid, requestLine(c.request), c.end(), said)
 	}
 	close(c.ended)
 }
@@ -114,19 +130,25 @@ func (h *cgiHost) attend(c *cgiChild) {
 // reap waits for the child's end, kills what it has started and left in its
 // group, and collects its status.
 func (c *cgiChild) reap() {
-	awaitExit(c.cmd.Process.Pid)
+	awaitExit(c.pid)
 	c.mu.Lock()
 	if leavesZombie {
-		killGroup(c.cmd.Process.Pid) // while the zombie keeps the number from being used again
+		killGroup(c.pid) // while the zombie keeps the number from being used again
 		c.reaped = true
 	}
 	c.mu.Unlock()
 	c.exited.Store(true)
 	_ = c.out.SetReadDeadline(time.Unix(1, 0)) // wakes childOutput; fails if nobody reads any more
-	_ = c.cmd.Wait()                           // the status is in ProcessState; the rest is about pipes
+	var used syscall.Rusage
+	for {
+		if _, err := syscall.Wait4(c.pid, &c.status, 0, &used); err != syscall.EINTR {
+			break
+		}
+	}
+	c.used = time.Duration(used.Utime.Nano() + used.Stime.Nano())
 	c.mu.Lock()
 	if !c.reaped {
-		killGroup(c.cmd.Process.Pid)
+		killGroup(c.pid)
 		c.reaped = true
 	}
 	c.mu.Unlock()
@@ -141,7 +163,7 @@ func (c *cgiChild) kill(cause error) {
 		return
 	}
 	c.cause = cause
-	killGroup(c.cmd.Process.Pid)
+	killGroup(c.pid)
 }
 
 func (c *cgiChild) killedFor() error {
@@ -163,8 +185,7 @@ func (c *cgiChild) finish(grace time.Duration) {
 
 // diedBySignal says whether an ended child was killed, by whomever.
 func (c *cgiChild) diedBySignal() bool {
-	st, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	return ok && st.Signaled()
+	return c.status.Signaled()
 }
 
 // end words how an ended child ended.
@@ -172,7 +193,13 @@ func (c *cgiChild) end() string {
 	if cause := c.killedFor(); cause != nil {
 		return "killed: " + cause.Error()
 	}
-	return c.cmd.ProcessState.String()
+	switch {
+	case c.status.Signaled():
+		return "signal: " + c.status.Signal().String()
+	case c.status.Exited():
+		return fmt.Sprintf("exit status %d", c.status.ExitStatus())
+	}
+	return fmt.Sprintf("wait status %#x", int(c.status))
 }
 
 // childOutput reads a child's stdout. Once the child has ended, so have all
@@ -201,33 +228,4 @@ func (o childOutput) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return 0, os.NewSyscallError("read", err)
-}
-
-// A headWriter keeps the first few kilobytes of what a child says on stderr
-// and drops the rest: the first complaint is the one that explains.
-type headWriter struct {
-	text    []byte
-	dropped int
-}
-
-const stderrKept = 8 << 10
-
-func (w *headWriter) Write(p []byte) (int, error) {
-	keep := min(len(p), stderrKept-len(w.text))
-	w.text = append(w.text, p[:keep]...)
-	w.dropped += len(p) - keep
-	return len(p), nil
-}
-
-func (w *headWriter) Len() int { return len(w.text) }
-
-// String quotes the text, so that it stays on one line of the log.
-func (w *headWriter) String() string {
-	switch {
-	case len(w.text) == 0:
-		return ""
-	case w.dropped > 0:
-		return fmt.Sprintf("; stderr: %q and %d bytes more", w.text, w.dropped)
-	}
-	return fmt.Sprintf("; stderr: %q", w.text)
 }

@@ -33,7 +33,7 @@ func (h *cgiHost) passThrough(w http.ResponseWriter, c *cgiChild) {
 	defer h.running.Done()
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		h.env.Log.Printf("cgi: child %d, %s: take over the connection: %v", c.cmd.Process.Pid, c.line, err)
+		h.env.Log.Printf("cgi: child %d, %s: take over the connection: %v", c.pid, requestLine(c.request), err)
 		c.kill(errStopping)
 		panic(http.ErrAbortHandler)
 	}
