@@ -48,7 +48,7 @@ func TestArrows(t *testing.T) {
 		"servers/iface/cgi":  {"servers/app"},
 		"servers/iface/asgi": {"servers/app", "servers/wire/http1"},
 		"servers/iface/wsgi": {"servers/app", "servers/iface/cgi"},
-		"servers/models":     {"servers/app", "servers/iface", "servers/iface/asgi", "servers/iface/cgi", "servers/iface/wsgi", "servers/process", "servers/wire", "servers/wire/http1"},
+		"servers/models":     {"servers/app", "servers/iface", "servers/iface/asgi", "servers/iface/cgi", "servers/iface/wsgi", "servers/process", "servers/trace/recorder", "servers/wire", "servers/wire/http1"},
 		"servers/process":    {},
 		"servers/wire":       {"servers/app"},
 		"servers/wire/http1": {"servers/app"},
@@ -61,7 +61,7 @@ func TestArrows(t *testing.T) {
 		"servers/interop":    {},
 
 		"servers/trace":          {"servers", "servers/trace/recorder"},
-		"servers/trace/recorder": {"servers/app", "servers/iface/wsgi"},
+		"servers/trace/recorder": {"servers/app", "servers/iface/asgi", "servers/iface/wsgi"},
 		"reports/hops":           {"servers/trace"},
 	}
 	for path, p := range goList(t) {

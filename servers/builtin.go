@@ -78,7 +78,7 @@ func async() Model {
 		Doc:       "one process, a goroutine for each connection, keep-alive",
 		Process:   "one process, many requests side by side",
 		Wire:      WireHTTP,
-		Interface: "function call",
+		Interface: "ASGI",
 		HTTP:      "1.0, 1.1, 2, WebSocket",
 		Async:     true,
 		Options: []Option{

@@ -63,9 +63,9 @@ type (
 		Fields          []htmlField
 	}
 	htmlField struct {
-		Offset, Name, Value string
-		Hex                 []htmlPart
-		Explanation         []string
+		Offset, Name, Value, Type string
+		Hex                       []htmlPart
+		Explanation               []string
 	}
 	// An htmlPart is the hex of a part of a field.
 	htmlPart struct{ Hex, Title string }
@@ -105,7 +105,7 @@ func newHTMLHop(h *trace.Hop, i int, id string) htmlHop {
 		}
 		for k := range m.Fields {
 			f := &m.Fields[k]
-			field := htmlField{Name: f.Name, Value: f.Value, Explanation: explanation(f)}
+			field := htmlField{Name: f.Name, Value: f.Value, Type: f.Type, Explanation: explanation(f)}
 			if f.Length > 0 {
 				field.Offset = fmt.Sprintf("%04x", f.Offset)
 				field.Hex = hexParts(h, m.Stream, f)

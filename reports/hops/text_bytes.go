@@ -73,7 +73,7 @@ func onlyValues(m *trace.Message) bool {
 
 // words is a field's name, value and explanation in lines.
 func (t *textWriter) words(f *trace.Field, width int) (lines []string) {
-	for i, l := range wrap(f.Name+" = "+f.Value, width) {
+	for i, l := range wrap(nameAndValue(f), width) {
 		if i == 0 && strings.HasPrefix(l, f.Name) {
 			l = t.strong.Render(f.Name) + l[len(f.Name):]
 		}
@@ -85,6 +85,13 @@ func (t *textWriter) words(f *trace.Field, width int) (lines []string) {
 		}
 	}
 	return lines
+}
+
+func nameAndValue(f *trace.Field) string {
+	if f.Type == "" {
+		return f.Name + " = " + f.Value
+	}
+	return f.Name + " = " + f.Value + " (" + f.Type + ")"
 }
 
 // explanation is what a field means and where its value came from.

@@ -11,6 +11,7 @@ import (
 
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface/asgi"
+	"gatewaylab/servers/trace/recorder"
 )
 
 // async serves every connection on a goroutine of its own in one process: a
@@ -31,7 +32,7 @@ func async(env *Env) error {
 		pid:       os.Getpid(),
 		keepalive: env.Options.Duration("keepalive"),
 		timeout:   env.Options.Duration("timeout"),
-		app:       asgi.Application(app.New()),
+		app:       recorder.ASGI(asgi.Application(app.New())),
 	}
 	s.all = map[*asyncConn]struct{}{}
 	backlog := env.Options.Int("backlog")

@@ -16,6 +16,7 @@ import (
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface/asgi"
 	"gatewaylab/servers/process"
+	"gatewaylab/servers/trace/recorder"
 	"gatewaylab/servers/wire/http1"
 )
 
@@ -30,7 +31,7 @@ func eventloop(env *Env) error {
 	o := env.Options
 	l := &loop{
 		env:       env,
-		app:       asgi.Application(app.New()),
+		app:       recorder.ASGI(asgi.Application(app.New())),
 		pid:       os.Getpid(),
 		keepalive: o.Duration("keepalive"),
 		timeout:   o.Duration("timeout"),

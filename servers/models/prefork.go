@@ -9,6 +9,7 @@ import (
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface/wsgi"
 	"gatewaylab/servers/process"
+	"gatewaylab/servers/trace/recorder"
 )
 
 // preforkWorker is the name under which labserver is a worker of prefork.
@@ -50,7 +51,7 @@ func serveAlone(w *worker, multiprocess bool) error {
 	slot := w.slots[0]
 	conn := &syncConn{beats: slot, stall: w.timeout, leaving: &w.accept.leaving}
 	server := newSyncServer(conn, syncSetting{
-		app: wsgi.Application(app.New()), listener: w.env.Listener, log: w.env.Log, multiprocess: multiprocess,
+		app: recorder.WSGI(wsgi.Application(app.New())), listener: w.env.Listener, log: w.env.Log, multiprocess: multiprocess,
 	})
 	w.ready()
 	defer w.release()

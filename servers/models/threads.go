@@ -12,6 +12,7 @@ import (
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface/wsgi"
 	"gatewaylab/servers/process"
+	"gatewaylab/servers/trace/recorder"
 )
 
 // threadsWorker is the name under which labserver is a worker of threads.
@@ -91,7 +92,7 @@ func newThreadPool(w *worker) (*threadPool, error) {
 	o := w.env.Options
 	p := &threadPool{
 		worker: w, most: o.Int("connections"), queue: o.Int("queue"), keepalive: o.Duration("keepalive"),
-		set:  syncSetting{app: wsgi.Application(app.New()), listener: w.env.Listener, log: w.env.Log, keeps: true, multithread: true, multiprocess: true},
+		set:  syncSetting{app: recorder.WSGI(wsgi.Application(app.New())), listener: w.env.Listener, log: w.env.Log, keeps: true, multithread: true, multiprocess: true},
 		room: make(chan struct{}, 1),
 	}
 	if err := o.Err(); err != nil {

@@ -70,9 +70,14 @@ func (t *tracer) call(h *Hop, events []recorder.Event) {
 			m.Stream, into = "output", &output
 		}
 		for _, v := range e.Values {
-			f := Field{Name: v.Name, Value: v.Value, Meaning: v.Type, Offset: len(into.bytes)}
-			if e.Kind == recorder.Called {
+			f := Field{Name: v.Name, Value: v.Value, Type: v.Type, Offset: len(into.bytes)}
+			switch {
+			case e.Kind == recorder.Called:
 				f.role = roleVariable
+			case v.Type == recorder.HeaderField:
+				f.role, f.Meaning, f.Type = roleHeader, fieldMeaning(v.Name), ""
+			case v.Name == "more_body":
+				f.Meaning = "do other pieces follow?"
 			}
 			m.Fields = append(m.Fields, f)
 		}

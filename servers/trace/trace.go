@@ -140,6 +140,7 @@ type Field struct {
 	Value  string `json:"value"`
 	Offset int    `json:"offset"` // in the stream
 	Length int    `json:"length"`
+	Type   string `json:"type,omitempty"` // of a value that crossed in a call: "str", "bool"
 	// Meaning says what the field is for, Source where its value came from,
 	// Reference where that is written.
 	Meaning   string  `json:"meaning,omitempty"`

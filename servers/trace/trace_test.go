@@ -116,6 +116,9 @@ func TestEveryByteOfEveryChain(t *testing.T) {
 				if first.From != "client" || first.Protocol != "HTTP" || first.Timing.FirstByte == nil || *first.Timing.FirstByte > first.Timing.Total {
 					t.Errorf("%s: the first hop is %+v", tr.Request, first.Timing)
 				}
+				if last, want := tr.Hops[len(tr.Hops)-1], inner(t, spec); want != "" && last.Protocol != want {
+					t.Errorf("%s: the last hop is %s → %s, %s; want %s", tr.Request, last.From, last.To, last.Protocol, want)
+				}
 				for i := 1; i < len(tr.Hops); i++ {
 					if prev, h := tr.Hops[i-1], tr.Hops[i]; h.From != prev.To || h.Timing.Start < prev.Timing.Start {
 						t.Errorf("%s: hop %d, %s → %s, doesn't follow from hop %d, %s → %s", tr.Request, i+1, h.From, h.To, i, prev.From, prev.To)
@@ -124,6 +127,20 @@ func TestEveryByteOfEveryChain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inner is the interface by which a model of the lab's calls the application,
+// the last hop; nobody looks into other programs.
+func inner(t *testing.T, spec string) string {
+	t.Helper()
+	c, err := servers.Resolve(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Model.Needs) > 0 {
+		return ""
+	}
+	return c.Model.Interface
 }
 
 // field finds a field on a hop.

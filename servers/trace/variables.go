@@ -76,15 +76,16 @@ func otherVariables() map[string]variable {
 
 func wsgiVariables() map[string]variable {
 	return map[string]variable{
-		"wsgi.version":          {"version of the interface", pep, nil, "a constant of SERVER"},
-		"wsgi.url_scheme":       {"http or https: the start of the URL", pep, nil, "SERVER: the socket, TLS or not, or what a front said"},
-		"wsgi.input":            {"stream of the request's body", pep, nil, "SERVER, which reads it from its connection"},
-		"wsgi.errors":           {"stream for complaints", pep, nil, "SERVER: its log"},
-		"wsgi.multithread":      {"may another thread of this process call the application meanwhile?", pep, nil, "SERVER: it knows its own model"},
-		"wsgi.multiprocess":     {"may another process call it meanwhile?", pep, nil, "SERVER: it knows its own model"},
-		"wsgi.run_once":         {"is it called only once in this process's life, as by CGI?", pep, nil, "SERVER: it knows its own model"},
-		"wsgi.input_terminated": {"does the body's stream end by itself?", "a common extension", nil, "SERVER"},
-		"wsgi.file_wrapper":     {"how to hand over a file to be sent", "PEP 3333, Optional Platform-Specific File Handling", nil, "SERVER"},
+		"wsgi.version":             {"version of the interface", pep, nil, "a constant of SERVER"},
+		"wsgi.url_scheme":          {"http or https: the start of the URL", pep, nil, "SERVER: the socket, TLS or not, or what a front said"},
+		"wsgi.input":               {"stream of the request's body", pep, nil, "SERVER, which reads it from its connection"},
+		"wsgi.errors":              {"stream for complaints", pep, nil, "SERVER: its log"},
+		"wsgi.multithread":         {"may another thread of this process call the application meanwhile?", pep, nil, "SERVER: it knows its own model"},
+		"wsgi.multiprocess":        {"may another process call it meanwhile?", pep, nil, "SERVER: it knows its own model"},
+		"wsgi.run_once":            {"is it called only once in this process's life, as by CGI?", pep, nil, "SERVER: it knows its own model"},
+		"wsgi.input_terminated":    {"does the body's stream end by itself?", "a common extension", nil, "SERVER"},
+		"gatewaylab.offer_upgrade": {"has the server add Upgrade to an answer of 426", "the lab's", nil, "SERVER"},
+		"wsgi.file_wrapper":        {"how to hand over a file to be sent", "PEP 3333, Optional Platform-Specific File Handling", nil, "SERVER"},
 	}
 }
 

@@ -47,6 +47,9 @@ type Event struct {
 	Data      []byte  `json:"data,omitempty"`
 }
 
+// HeaderField is the Type of a Value that is a field of an answer's head.
+const HeaderField = "header field"
+
 // A Value is a named value that crossed in a call: no bytes, but a thing of a
 // type.
 type Value struct {

@@ -81,7 +81,7 @@ func byName(a, b Value) int { return strings.Compare(a.Name, b.Name) }
 func head(status string, header []app.Field, exc error) []Value {
 	values := []Value{{"status", "str", status}}
 	for _, f := range header {
-		values = append(values, Value{f.Name, "header field", f.Value})
+		values = append(values, Value{f.Name, HeaderField, f.Value})
 	}
 	if exc != nil {
 		values = append(values, Value{"exc_info", "exception", exc.Error()})
