@@ -85,7 +85,7 @@ type Option struct {
 
 // Models returns the table of models, in the order in which they are shown.
 func Models() []Model {
-	return []Model{cgi(), serial(), prefork(), threads(), eventloop(), async()}
+	return []Model{cgi(), serial(), prefork(), threads(), eventloop(), async(), fastcgi(), scgi(), uwsgi()}
 }
 
 // Lookup finds a model by name; the error names the nearest known one.

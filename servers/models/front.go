@@ -46,6 +46,7 @@ type frontSettings struct {
 	folder      string // the lab's, with the sockets of the upstreams
 	upstreams   []string
 	balance     string
+	sharing     int  // instances that accept from one listener
 	reuse, mpx  bool // of FastCGI connections
 
 	requestBuffering, responseBuffering bool
@@ -76,7 +77,9 @@ func readFront(o *Options) (s frontSettings, backlog int, err error) {
 	for i := range o.Int("upstreams") {
 		s.upstreams = append(s.upstreams, o.String("upstream"+strconv.Itoa(i)))
 	}
+	s.sharing = 1
 	if s.balance == "shared" {
+		s.sharing = o.Int("instances")
 		s.perInstance *= o.Int("instances")
 	}
 	return s, o.Int("backlog"), o.Err()

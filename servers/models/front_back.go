@@ -126,6 +126,9 @@ func (c *timedConn) SetDeadline(t time.Time) error {
 	return c.Conn.SetDeadline(t)
 }
 
+// NetConn is the connection itself.
+func (c *timedConn) NetConn() net.Conn { return c.Conn }
+
 // CloseWrite says that nothing more will come.
 func (c *timedConn) CloseWrite() error {
 	half, ok := c.Conn.(halfCloser)

@@ -24,7 +24,7 @@ func newGateway(p *proxy, dial func(context.Context) (net.Conn, error)) (gateway
 	switch p.wire {
 	case wireFastCGI:
 		return wire.NewFastCGI(dial, wire.FastCGIOptions{
-			Reuse: p.reuses(), MaxIdle: p.keepalive, Multiplex: p.mpx,
+			Reuse: p.reuses(), MaxIdle: p.keepalive, Multiplex: p.mpx, Instances: p.sharing,
 			Stderr: func(b []byte) { p.env.Log.Printf("%s: %.1000q", p.model, b) },
 		}), nil
 	case wireSCGI:
@@ -69,14 +69,7 @@ func (b *back) exchangeCGI(ctx context.Context, out *outbound) (*inbound, error)
 	if resp.Length >= 0 {
 		answer.body = &countedAnswer{r: in, left: resp.Length}
 	}
-	answer.done = func() {
-		if b.p.reuses() && out.body.taken() && ctx.Err() == nil {
-			// The connection is of use again only once the responder has said
-			// that this was all.
-			_, _ = in.ReadByte()
-		}
-		giveUp()
-	}
+	answer.done = giveUp
 	return answer, nil
 }
 

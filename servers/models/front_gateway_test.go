@@ -28,13 +28,18 @@ func startGateway(t *testing.T, protocol string, h wire.Handler, given ...string
 			}
 			all.Go(func() {
 				defer conn.Close()
+				var unread bool
 				switch protocol { // what is wrong with a request is for the front's side to show
 				case "FastCGI":
-					_, _ = wire.NewFastCGIResponder(h, wire.ServeOptions{}).Serve(conn)
+					unread, _ = wire.NewFastCGIResponder(h, wire.ServeOptions{}).Serve(conn)
 				case "SCGI":
-					_, _ = wire.NewSCGIResponder(h, wire.ServeOptions{}).Serve(conn)
+					unread, _ = wire.NewSCGIResponder(h, wire.ServeOptions{}).Serve(conn)
 				default:
-					_, _ = wire.NewUWSGIResponder(h, wire.ServeOptions{MaxVars: 60000}).Serve(conn)
+					unread, _ = wire.NewUWSGIResponder(h, wire.ServeOptions{MaxVars: 60000}).Serve(conn)
+				}
+				if unread { // or a reset would overtake the answer
+					_ = conn.(*net.UnixConn).CloseWrite()
+					_, _ = io.Copy(io.Discard, conn)
 				}
 			})
 		}

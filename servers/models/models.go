@@ -35,15 +35,22 @@ type Env struct {
 // table has one row for each program labserver can be.
 func table() map[string]Server {
 	return map[string]Server{
-		"async":       async,
-		"cgi":         cgi,
-		"eventloop":   eventloop,
-		"front":       reverseProxy,
-		"prefork":     prefork,
-		preforkWorker: syncWorker,
-		"serial":      serial,
-		"threads":     threads,
-		threadsWorker: threadWorker,
+		"async":             async,
+		"cgi":               cgi,
+		"eventloop":         eventloop,
+		"fastcgi":           fastcgi,
+		fastcgiWorker:       fastcgiWork,
+		multiplexWorkerName: multiplexWork,
+		"front":             reverseProxy,
+		"prefork":           prefork,
+		preforkWorker:       syncWorker,
+		"scgi":              scgi,
+		scgiWorker:          scgiWork,
+		"serial":            serial,
+		"threads":           threads,
+		threadsWorker:       threadWorker,
+		"uwsgi":             uwsgi,
+		uwsgiWorker:         uwsgiWork,
 	}
 }
 

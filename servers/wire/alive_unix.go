@@ -8,8 +8,12 @@ import (
 )
 
 // alive says whether an idle connection is still open and silent: a byte that
-// nobody asked for is as bad as an end of file.
+// nobody asked for is as bad as an end of file. Of a connection around another
+// that has a method NetConn, as tls.Conn does, the inner one is looked at.
 func alive(conn net.Conn) bool {
+	if around, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = around.NetConn()
+	}
 	sc, ok := conn.(syscall.Conn)
 	if !ok {
 		return true

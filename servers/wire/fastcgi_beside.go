@@ -15,7 +15,7 @@ func (r *sharedRequest) serve(x Exchange) {
 	r.stdin.close()
 	end := End{}
 	if err != nil {
-		end.AppStatus = 1
+		end.AppStatus = cutOff
 		if errors.Is(r.reason(), ErrTimeout) && !out.sent {
 			out.clear()
 			answerText(&out, "504 Gateway Timeout", "504 gateway timeout: it took too long\n")

@@ -1,12 +1,10 @@
 package wire
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strconv"
 	"sync"
 	"time"
@@ -17,16 +15,23 @@ import (
 // FastCGIOptions say how connections are used.
 type FastCGIOptions struct {
 	// Reuse asks the responder to keep the connection, for the next request.
-	// A responder that serves one connection at a time, as most do, is then
-	// taken by whoever holds its connection, asking or not: see MaxIdle.
+	// Most responders serve one connection at a time, asked or not, so that
+	// connections in excess of their processes would wait for ever. Hence the
+	// responder is asked (GET_VALUES) how many it takes (FCGI_MAX_CONNS), and
+	// requests wait for one of so many. One that doesn't answer gets as many as
+	// there are requests.
 	Reuse bool
 	// MaxIdle is how many connections are kept when nobody uses them; 0 = 8.
 	MaxIdle int
-	// Multiplex has requests share connections. The first connection asks the
-	// responder (GET_VALUES) whether it does; if it says no, they don't.
+	// Multiplex has requests share connections, if the responder doesn't say
+	// that it can't (FCGI_MPXS_CONNS), as many requests as it says that it takes
+	// (FCGI_MAX_REQS). Another connection is made while all are in use, up to
+	// Shared (0 = 8), since behind each there may be another process.
 	Multiplex bool
-	// Requests is how many share one connection at most; 0 = 64.
-	Requests int
+	Shared    int
+	// Instances is how many responders share the address; 0 = 1. What one says
+	// that it takes counts so many times.
+	Instances int
 	// Stderr, if not nil, gets what the responder writes to STDERR, whichever
 	// request it belongs to. It must not keep the slice.
 	Stderr func([]byte)
@@ -38,6 +43,14 @@ var (
 	ErrOverloaded    = errors.New("FastCGI: the responder is overloaded (FCGI_OVERLOADED)")
 	ErrUnknownRole   = errors.New("FastCGI: the responder is no responder (FCGI_UNKNOWN_ROLE)")
 )
+
+// cutOff is the AppStatus with which a multiplexer says that an answer is not
+// whole, where others still need the connection and it can't be broken off. It
+// is no exit status, and no gateway that doesn't know it minds.
+const cutOff = 1<<32 - 1
+
+// ErrCutOff is the end of an answer that is not whole.
+var ErrCutOff = errors.New("FastCGI: the responder has broken its answer off")
 
 // A StatusError is an answer's end that the application is not content with:
 // it has exited with that status.
@@ -58,6 +71,8 @@ func (e End) err() error {
 		return ErrUnknownRole
 	case e.Status != RequestComplete:
 		return &ProtocolError{Protocol: "FastCGI", Why: fmt.Sprintf("END_REQUEST with %v", e.Status)}
+	case e.AppStatus == cutOff:
+		return ErrCutOff
 	case e.AppStatus != 0:
 		return &StatusError{e.AppStatus}
 	}
@@ -68,14 +83,16 @@ func (e End) err() error {
 type FastCGI struct {
 	dial   Dial
 	o      FastCGIOptions
-	making chan struct{} // held by who makes a shared connection
+	making chan struct{} // held by who makes a shared connection, or asks
 
 	mu     sync.Mutex
 	closed bool
+	asked  bool          // what the responder takes
+	alone  bool          // it takes one request on a connection
+	conns  int           // as many connections are shared
+	places chan struct{} // requests it takes at a time; nil = as many as come
 	idle   []*ownConn    // the one used last at the end
 	shared []*commonConn // those that take requests
-	asked  bool          // whether it multiplexes
-	alone  bool          // it doesn't
 }
 
 // NewFastCGI returns a client that connects by dial.
@@ -83,10 +100,11 @@ func NewFastCGI(dial Dial, o FastCGIOptions) *FastCGI {
 	if o.MaxIdle == 0 {
 		o.MaxIdle = 8
 	}
-	if o.Requests == 0 {
-		o.Requests = 64
+	if o.Shared == 0 {
+		o.Shared = 8
 	}
-	return &FastCGI{dial: dial, o: o, making: make(chan struct{}, 1)}
+	o.Instances = max(o.Instances, 1)
+	return &FastCGI{dial: dial, o: o, making: make(chan struct{}, 1), asked: !o.Reuse && !o.Multiplex, alone: !o.Multiplex, conns: o.Shared}
 }
 
 // Close closes connections that are idle. Those in use are closed after it.
@@ -122,11 +140,22 @@ func (c *FastCGI) Do(ctx context.Context, vars []app.Field, body io.Reader) (io.
 	if err != nil {
 		return nil, err
 	}
-	q := &query{ctx: ctx, vars: vars, body: body, length: length}
+	if err := c.learn(ctx); err != nil {
+		return nil, err
+	}
+	leave, err := c.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q := &query{ctx: ctx, vars: vars, body: body, length: length, leave: leave}
 	for {
 		a, err := c.try(q)
-		if !q.again || err != nil && ctx.Err() != nil {
-			return a, err
+		switch {
+		case a != nil:
+			return a, nil
+		case !q.again || ctx.Err() != nil:
+			leave()
+			return nil, err
 		}
 	}
 }
@@ -137,22 +166,48 @@ type query struct {
 	vars   []app.Field
 	body   io.Reader
 	length int64
-	again  bool // it may be sent again, on another connection
-	fresh  bool // which must be a new one
+	leave  func() // gives its place up
+	again  bool   // it may be sent again, on another connection
+	fresh  bool   // which must be a new one
 }
 
+// try sends the request once. It returns an answer of which something has come,
+// or its end has.
 func (c *FastCGI) try(q *query) (io.ReadCloser, error) {
 	q.again = false
-	if c.multiplexes() {
-		return c.tryShared(q)
+	c.mu.Lock()
+	alone := c.alone
+	c.mu.Unlock()
+	// No typed nil: what is returned is compared.
+	if alone {
+		if a, err := c.tryOwn(q); a != nil {
+			return a, nil
+		} else {
+			return nil, err
+		}
 	}
-	return c.tryOwn(q)
+	if a, err := c.tryShared(q); a != nil {
+		return a, nil
+	} else {
+		return nil, err
+	}
 }
 
-func (c *FastCGI) multiplexes() bool {
+// enter takes a request's place among those that the responder takes at a time,
+// in the order in which they came.
+func (c *FastCGI) enter(ctx context.Context) (leave func(), err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.o.Multiplex && !c.alone
+	places := c.places
+	c.mu.Unlock()
+	if places == nil {
+		return func() {}, nil
+	}
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("FastCGI: wait for one of the responder's %d places: %w", cap(places), context.Cause(ctx))
+	}
 }
 
 // head appends everything that comes before the body.
@@ -189,73 +244,9 @@ func sealPiece(piece []byte, id uint16) []byte {
 	return append(piece, zeros[:pad]...)
 }
 
-// Values asks the responder, on a connection of its own, for the values of
-// FCGI_MAX_CONNS, FCGI_MAX_REQS and FCGI_MPXS_CONNS. It answers those that it
-// knows; one that knows nothing of the question may not answer at all.
-func (c *FastCGI) Values(ctx context.Context) (map[string]string, error) {
-	conn, err := c.dial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })() // it may have ended
-	values, err := askValues(conn, bufio.NewReaderSize(conn, 4<<10))
-	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("FastCGI: no answer to GET_VALUES: %w", context.Cause(ctx))
-	}
-	return values, err
-}
-
-// askValues asks on a connection on which nothing else is going on.
-func askValues(conn net.Conn, in *bufio.Reader) (map[string]string, error) {
-	var content []byte
-	for _, name := range []string{MaxConns, MaxReqs, MpxsConns} {
-		content = AppendPair(content, name, "")
-	}
-	if _, err := conn.Write(AppendRecord(nil, GetValues, 0, content)); err != nil {
-		return nil, fmt.Errorf("FastCGI: send GET_VALUES: %w", err)
-	}
-	h, content, err := readSmall(in)
-	switch {
-	case err != nil:
-		return nil, err
-	case h.Type != GetValuesResult || h.ID != 0:
-		return nil, &ProtocolError{Protocol: "FastCGI", Why: fmt.Sprintf("%v as an answer to %v", h.Type, GetValues)}
-	}
-	values := map[string]string{}
-	for len(content) > 0 {
-		name, value, rest, err := ParsePair(content)
-		if err != nil {
-			return nil, &ProtocolError{Protocol: "FastCGI", Why: "GET_VALUES_RESULT ends in the middle of a pair"}
-		}
-		values[string(name)] = string(value)
-		content = rest
-	}
-	return values, nil
-}
-
-// readSmall reads a record whose content is small.
-func readSmall(in *bufio.Reader) (Header, []byte, error) {
-	b, err := in.Peek(RecordHeader)
-	if err != nil {
-		return Header{}, nil, early("FastCGI", "a record's header", err)
-	}
-	h, err := ParseHeader(b)
-	if err != nil {
-		return h, nil, err
-	}
-	if h.Content > maxValues {
-		return h, nil, &ProtocolError{Protocol: "FastCGI", Why: fmt.Sprintf("%v of %d bytes; at most %d are taken", h.Type, h.Content, maxValues)}
-	}
-	all := make([]byte, RecordHeader+h.Content+h.Padding)
-	if _, err := io.ReadFull(in, all); err != nil {
-		return h, nil, early("FastCGI", "a record", err)
-	}
-	return h, all[RecordHeader : RecordHeader+h.Content], nil
-}
-
 // How long a responder may take for what it should do at once.
 const (
-	abortGrace = time.Second // end an aborted request
-	askGrace   = time.Second // answer GET_VALUES
+	endGrace   = 50 * time.Millisecond // end a request after its answer
+	abortGrace = time.Second           // end an aborted request
+	askGrace   = time.Second           // answer GET_VALUES
 )

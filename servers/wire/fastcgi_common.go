@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"time"
 )
+
+// maxShared is how many requests share a connection at most: they have numbers
+// of 16 bits.
+const maxShared = 1 << 15
 
 // A commonConn is a connection that requests share. One goroutine reads it and
 // gives each its own.
@@ -25,20 +28,19 @@ type commonConn struct {
 	mu       sync.Mutex
 	requests map[uint16]*commonAnswer
 	last     uint16 // number given
-	most     int    // requests at a time
 	retired  bool   // it takes no more
 	err      error  // that ended it
 }
 
-func (c *FastCGI) tryShared(q *query) (io.ReadCloser, error) {
+// sharedBuffer is how much of a shared connection is read at a time.
+const sharedBuffer = 16 << 10
+
+func (c *FastCGI) tryShared(q *query) (*commonAnswer, error) {
 	conn, a, err := c.join(q)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case conn == nil: // the responder doesn't multiplex
-		q.again = true
-		return nil, nil
 	}
+	a.leave = q.leave
 	a.release = context.AfterFunc(q.ctx, func() { a.out.end(fmt.Errorf("FastCGI: read the answer: %w", context.Cause(q.ctx))) })
 	conn.writing.Lock()
 	conn.scratch = q.head(conn.scratch[:0], a.id, true)
@@ -59,9 +61,10 @@ func (c *FastCGI) tryShared(q *query) (io.ReadCloser, error) {
 		c.stopSharing()
 		q.again = true
 	case errors.Is(err, ErrOverloaded) && !q.fresh, stale(err) && !a.first:
-		// It has told that it is about to leave, or has left.
+		// It is about to leave, or has left.
 		q.again, q.fresh = true, true
 	}
+	a.leave = func() {}
 	a.Close()
 	return nil, err
 }
@@ -77,10 +80,10 @@ func (c *FastCGI) stopSharing() {
 	c.shared = nil
 }
 
-// join finds a connection with room for a request, or makes one; none if the
-// responder turns out not to multiplex.
+// join finds the connection with the fewest requests, or makes one as long as
+// there may be more and none is idle.
 func (c *FastCGI) join(q *query) (*commonConn, *commonAnswer, error) {
-	conn, a := c.room(q)
+	conn, a := c.room(q, false)
 	if a != nil {
 		return conn, a, nil
 	}
@@ -91,85 +94,61 @@ func (c *FastCGI) join(q *query) (*commonConn, *commonAnswer, error) {
 	case <-q.ctx.Done():
 		return nil, nil, context.Cause(q.ctx)
 	}
-	if conn, a = c.room(q); a != nil {
+	if conn, a = c.room(q, false); a != nil {
 		return conn, a, nil
-	}
-	c.mu.Lock()
-	asked, alone := c.asked, c.alone
-	c.mu.Unlock()
-	if alone {
-		return nil, nil, nil
 	}
 	nc, err := c.dial(q.ctx)
 	if err != nil {
+		if conn, a = c.room(q, true); a != nil {
+			return conn, a, nil
+		}
 		return nil, nil, err
 	}
-	conn = &commonConn{client: c, conn: nc, in: bufio.NewReaderSize(nc, 16<<10), requests: map[uint16]*commonAnswer{}, most: c.o.Requests}
-	if !asked {
-		if ok, err := c.ask(q.ctx, conn); !ok || err != nil {
-			return nil, nil, err
-		}
+	conn = c.share(nc, bufio.NewReaderSize(nc, sharedBuffer))
+	if a = conn.enter(); a == nil {
+		return nil, nil, fmt.Errorf("FastCGI: the new connection has ended: %w", conn.fault())
 	}
-	a = conn.enter()
 	a.first = true
-	go conn.read()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		conn.retire()
-	} else {
-		c.shared = append(c.shared, conn)
-	}
 	return conn, a, nil
 }
 
-// room finds a connection that has some.
-func (c *FastCGI) room(q *query) (*commonConn, *commonAnswer) {
+// share makes a connection one that takes requests.
+func (c *FastCGI) share(nc net.Conn, in *bufio.Reader) *commonConn {
+	conn := &commonConn{client: c, conn: nc, in: in, requests: map[uint16]*commonAnswer{}}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := 0; !q.fresh && i < len(c.shared); i++ {
-		if a := c.shared[i].enter(); a != nil {
-			return c.shared[i], a
-		}
+	if c.closed {
+		conn.retired = true // with its first request
+	} else {
+		c.shared = append(c.shared, conn)
 	}
-	return nil, nil
+	go conn.read()
+	return conn
 }
 
-// ask asks the responder whether it multiplexes; one that doesn't answer is
-// believed to. If it doesn't, the connection is kept for one request at a time.
-func (c *FastCGI) ask(ctx context.Context, conn *commonConn) (multiplexes bool, err error) {
-	stop := context.AfterFunc(ctx, func() { _ = conn.conn.SetDeadline(past) }) // it may have ended
-	_ = conn.conn.SetReadDeadline(time.Now().Add(askGrace))                    // as above
-	values, err := askValues(conn.conn, conn.in)
-	if !stop() {
-		conn.conn.Close()
-		return false, context.Cause(ctx)
-	}
-	if err != nil && (conn.in.Buffered() > 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
-		// It didn't take the question well, and has perhaps ended.
-		conn.conn.Close()
-		if conn.conn, err = c.dial(ctx); err != nil {
-			return false, err
-		}
-		conn.in.Reset(conn.conn)
-	}
-	_ = conn.conn.SetReadDeadline(time.Time{}) // as above
+// room enters a request on the connection with the fewest, unless there should
+// be another; with must on any.
+func (c *FastCGI) room(q *query, must bool) (*commonConn, *commonAnswer) {
 	c.mu.Lock()
-	c.asked = true
-	c.alone = values[MpxsConns] == "0"
-	alone := c.alone
-	c.mu.Unlock()
-	if alone {
-		c.give(&ownConn{conn: conn.conn, in: conn.in})
+	defer c.mu.Unlock()
+	var best *commonConn
+	least := 0
+	for _, conn := range c.shared {
+		if n := conn.load(); best == nil || n < least {
+			best, least = conn, n
+		}
 	}
-	return !alone, nil
+	if best == nil || !must && (q.fresh || least > 0 && len(c.shared) < c.conns) {
+		return nil, nil
+	}
+	return best, best.enter()
 }
 
 // enter gives a request a number, if there is room.
 func (c *commonConn) enter() *commonAnswer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.retired || len(c.requests) >= c.most {
+	if c.err != nil || len(c.requests) == maxShared {
 		return nil
 	}
 	for {
@@ -179,10 +158,19 @@ func (c *commonConn) enter() *commonAnswer {
 	}
 	a := &commonAnswer{conn: c, id: c.last, out: newPipe()}
 	c.requests[a.id] = a
-	if c.err != nil {
-		a.out.end(c.err)
-	}
 	return a
+}
+
+func (c *commonConn) load() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.requests)
+}
+
+func (c *commonConn) fault() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
 }
 
 // retire has the connection end with the requests on it.
@@ -315,7 +303,8 @@ type commonAnswer struct {
 	out     *pipe
 	sending *stream
 	release func() bool
-	first   bool // request on its connection
+	leave   func() // gives the request's place up
+	first   bool   // request on its connection
 	once    sync.Once
 }
 
@@ -340,21 +329,31 @@ func (a *commonAnswer) Read(p []byte) (int, error) { return a.out.Read(p) }
 // as well.
 func (a *commonAnswer) Close() error {
 	a.once.Do(func() {
-		a.release()
+		wanted := a.release() // the end was not ctx's
 		a.out.close()
 		c := a.conn
 		c.mu.Lock()
 		open := c.requests[a.id] == a
 		c.mu.Unlock()
 		a.sending.halt() // what is being sent comes before the end of the request
-		if open {
+		switch {
+		case open && wanted: // perhaps all was read, and the end is on its way
+			time.AfterFunc(endGrace, func() { c.abort(a) })
+		case open:
 			go c.abort(a)
 		}
+		a.leave()
 	})
 	return nil
 }
 
 func (c *commonConn) abort(a *commonAnswer) {
+	c.mu.Lock()
+	over := c.requests[a.id] != a
+	c.mu.Unlock()
+	if over {
+		return
+	}
 	c.writing.Lock()
 	c.scratch = AppendRecord(c.scratch[:0], AbortRequest, a.id, nil)
 	_ = c.conn.SetWriteDeadline(time.Now().Add(abortGrace)) // if it has ended, the write tells

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -58,22 +60,22 @@ func (c *FastCGI) give(conn *ownConn) {
 	c.idle = append(c.idle, conn)
 }
 
-func (c *FastCGI) tryOwn(q *query) (io.ReadCloser, error) {
+func (c *FastCGI) tryOwn(q *query) (*ownAnswer, error) {
 	conn, err := c.take(q.ctx, q.fresh)
 	if err != nil {
 		return nil, err
 	}
-	a := &ownAnswer{client: c, ctx: q.ctx, ownConn: conn}
+	a := &ownAnswer{client: c, ctx: q.ctx, ownConn: conn, leave: q.leave}
 	a.release = context.AfterFunc(q.ctx, func() { _ = conn.conn.SetDeadline(past) }) // it may have ended
 	buf := buffers.Get().(*buffer)
 	_, err = conn.conn.Write(q.head(buf[:0], ownID, c.o.Reuse))
 	buffers.Put(buf)
 	if err == nil && q.body != nil && q.length != 0 {
 		a.sending = &stream{body: q.body, left: q.length}
-		go a.sending.pump(a.send, func(error) { _ = conn.conn.SetReadDeadline(past) }) // it may have ended
+		go a.sending.pump(a.send, func(error) { _ = conn.conn.SetDeadline(past) }) // it may have ended
 	}
 	if err != nil {
-		a.broken = true
+		a.broken = true // nobody reads yet
 		err = fmt.Errorf("FastCGI: send the request: %w", a.cause(err))
 	} else if err = a.await(); err == nil {
 		return a, nil
@@ -81,6 +83,7 @@ func (c *FastCGI) tryOwn(q *query) (io.ReadCloser, error) {
 	// A connection that the responder has closed meanwhile is nobody's fault.
 	q.again = conn.reused && stale(err) && a.sending == nil
 	q.fresh = q.again
+	a.leave = func() {}
 	a.Close()
 	return nil, err
 }
@@ -91,13 +94,16 @@ type ownAnswer struct {
 	client  *FastCGI
 	ctx     context.Context
 	release func() bool
+	leave   func() // gives the request's place up
 	sending *stream
+	closed  atomic.Bool
 
-	left, pad int   // of the STDOUT record in hand
-	end       error // of the answer
-	ended     bool  // END_REQUEST has come: nothing is going on on the connection
-	broken    bool  // the connection can't be used any more
-	closed    bool
+	reading sync.Mutex // over what follows
+	left    int        // of the STDOUT record in hand
+	waste   int        // bytes to be dropped after that
+	end     error      // of the answer
+	ended   bool       // END_REQUEST has come: nothing is going on on the connection
+	broken  bool       // the connection can't be used any more
 }
 
 func (a *ownAnswer) send(piece []byte, _ bool) error {
@@ -119,6 +125,8 @@ func (a *ownAnswer) cause(err error) error {
 // await waits for the answer's first bytes, or its end. An end in order
 // without any is no error here.
 func (a *ownAnswer) await() error {
+	a.reading.Lock()
+	defer a.reading.Unlock()
 	for a.left == 0 && a.end == nil {
 		a.record()
 	}
@@ -129,6 +137,11 @@ func (a *ownAnswer) await() error {
 }
 
 func (a *ownAnswer) Read(p []byte) (int, error) {
+	a.reading.Lock()
+	defer a.reading.Unlock()
+	if a.closed.Load() {
+		return 0, net.ErrClosed
+	}
 	for a.left == 0 {
 		if a.end != nil {
 			return 0, a.end
@@ -136,9 +149,7 @@ func (a *ownAnswer) Read(p []byte) (int, error) {
 		a.record()
 	}
 	n, err := a.in.Read(p[:min(len(p), a.left)])
-	if a.left -= n; a.left == 0 && err == nil {
-		err = a.skip(a.pad)
-	}
+	a.left -= n
 	if err != nil {
 		a.fail(err)
 		if n == 0 {
@@ -148,11 +159,12 @@ func (a *ownAnswer) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// fail notes an error of the connection, which is still good if it was only
+// woken.
 func (a *ownAnswer) fail(err error) {
 	if a.end != nil {
 		return
 	}
-	a.left = 0
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
@@ -160,39 +172,39 @@ func (a *ownAnswer) fail(err error) {
 	a.end = fmt.Errorf("FastCGI: read the answer: %w", a.cause(err))
 }
 
-func (a *ownAnswer) skip(n int) error {
-	if n == 0 {
-		return nil
-	}
-	_, err := a.in.Discard(n)
-	return err
-}
-
 // record reads up to the content of the next STDOUT record, or to the end.
+// If it is woken it can be called again.
 func (a *ownAnswer) record() {
-	b, err := a.in.Peek(RecordHeader)
+	n, err := a.in.Discard(a.waste)
+	a.waste -= n
+	var b []byte
+	if err == nil {
+		b, err = a.in.Peek(RecordHeader)
+	}
 	if err != nil {
 		a.fail(err)
 		return
 	}
 	h, err := ParseHeader(b)
-	if err == nil {
-		_, err = a.in.Discard(RecordHeader)
-	}
-	switch {
-	case err != nil:
-	case h.ID == ownID && h.Type == Stdout && h.Content > 0:
-		a.left, a.pad = h.Content, h.Padding
-	case h.ID == ownID && h.Type == Stderr && h.Content > 0:
-		err = a.stderr(h)
-	case h.ID == ownID && h.Type == EndRequest:
-		err = a.finish(h)
-	default:
-		err = a.skip(h.Content + h.Padding)
-	}
 	if err != nil {
 		a.fail(err)
-		a.broken = true
+		return
+	}
+	if h.ID == ownID && h.Type == EndRequest {
+		a.finish(h)
+		return
+	}
+	_, _ = a.in.Discard(RecordHeader) // it was peeked at
+	switch {
+	case h.ID == ownID && h.Type == Stdout:
+		a.left, a.waste = h.Content, h.Padding
+	case h.ID == ownID && h.Type == Stderr:
+		if err := a.stderr(h); err != nil {
+			a.fail(err)
+			a.broken = true
+		}
+	default:
+		a.waste = h.Content + h.Padding
 	}
 }
 
@@ -209,82 +221,115 @@ func (a *ownAnswer) stderr(h Header) error {
 		_, _ = a.in.Discard(len(piece)) // it was peeked at
 		left -= len(piece)
 	}
-	return a.skip(h.Padding)
+	a.waste = h.Padding
+	return nil
 }
 
 // finish reads an END_REQUEST.
-func (a *ownAnswer) finish(h Header) error {
-	var content [8]byte
-	if h.Content != len(content) {
-		return &ProtocolError{Protocol: "FastCGI", Why: fmt.Sprintf("%v with %d bytes; it has 8", h.Type, h.Content)}
+func (a *ownAnswer) finish(h Header) {
+	if h.Content != 8 {
+		a.fail(&ProtocolError{Protocol: "FastCGI", Why: fmt.Sprintf("%v with %d bytes; it has 8", h.Type, h.Content)})
+		return
 	}
-	if _, err := io.ReadFull(a.in, content[:]); err != nil {
-		return err
-	}
-	if err := a.skip(h.Padding); err != nil {
-		return err
-	}
-	e, err := ParseEnd(content[:])
+	all, err := a.in.Peek(RecordHeader + h.Content + h.Padding)
 	if err != nil {
-		return err
+		a.fail(err)
+		return
 	}
+	e, _ := ParseEnd(all[RecordHeader : RecordHeader+h.Content]) // its size is right
+	_, _ = a.in.Discard(len(all))                                // it was peeked at
 	a.end, a.ended = e.err(), true
 	if fault := a.sending.fault(); fault != nil {
 		a.end = fault
 	}
-	return nil
 }
 
 // Close gives the connection back. If the answer has not ended, the request is
-// aborted.
+// aborted. It may be called while somebody reads.
 func (a *ownAnswer) Close() error {
-	if a.closed {
+	if a.closed.Swap(true) {
 		return nil
 	}
-	a.closed = true
-	stopped := a.release()
-	switch {
-	case !a.sending.halt(), a.broken, !a.client.o.Reuse:
-		a.conn.Close()
-	case a.ended && !a.sending.sent(): // many responders don't look for the end of what they haven't read
-		a.conn.Close()
-	case a.ended && stopped:
-		a.client.give(a.ownConn)
-	default:
-		go a.abort()
+	wanted := a.release() // the end was not ctx's
+	if a.reading.TryLock() {
+		defer a.reading.Unlock()
+		a.settle(wanted)
+		return nil
 	}
+	_ = a.conn.SetDeadline(past) // if it has ended, the reader knows
+	go func() {
+		a.reading.Lock()
+		defer a.reading.Unlock()
+		a.settle(false)
+	}()
 	return nil
 }
 
-// abort tells the responder that nobody waits for the answer any more, and
-// keeps the connection if he ends the request soon.
-func (a *ownAnswer) abort() {
-	err := a.conn.SetDeadline(time.Now().Add(abortGrace))
-	if err == nil && !a.ended {
-		_, err = a.conn.Write(AppendRecord(nil, AbortRequest, ownID, nil))
+// settle decides what becomes of the connection; wanted says that the answer
+// was read as far as anybody wanted.
+func (a *ownAnswer) settle(wanted bool) {
+	for wanted && a.end == nil && a.left == 0 && a.in.Buffered() >= a.waste+2*RecordHeader {
+		a.record() // most likely the end, behind the end of the last record
 	}
-	if err == nil {
-		err = a.skip(a.left)
+	switch {
+	case !a.sending.halt(), a.broken, !a.client.o.Reuse,
+		a.ended && !a.sending.sent(): // many responders don't look for the end of what they haven't read
+		a.conn.Close()
+	case a.ended && wanted:
+		a.client.give(a.ownConn)
+	default:
+		go a.abort(wanted)
+		return
 	}
-	if err == nil && a.left > 0 {
-		err = a.skip(a.pad)
+	a.leave()
+}
+
+// abort keeps the connection if the responder ends the request soon: by
+// itself, if all was read that was wanted, or because it is told to.
+func (a *ownAnswer) abort(wanted bool) {
+	a.reading.Lock()
+	defer a.reading.Unlock()
+	defer a.leave()
+	err := errUntold
+	if wanted && a.left == 0 {
+		err = a.drain(endGrace)
 	}
-	a.left, a.end = 0, nil
-	for err == nil && !a.ended {
-		if a.record(); a.ended {
-			break
+	if err != nil && !a.broken {
+		if err = a.conn.SetDeadline(time.Now().Add(abortGrace)); err == nil {
+			_, err = a.conn.Write(AppendRecord(nil, AbortRequest, ownID, nil))
 		}
-		if err = a.end; err == nil && a.left > 0 {
-			err = a.skip(a.left + a.pad)
-			a.left = 0
+		if err == nil {
+			err = a.drain(abortGrace)
 		}
 	}
 	if err == nil {
 		err = a.conn.SetDeadline(time.Time{})
 	}
-	if err != nil {
+	if err != nil || !a.sending.sent() {
 		a.conn.Close()
 		return
 	}
 	a.client.give(a.ownConn)
+}
+
+var errUntold = errors.New("the responder has not been told")
+
+// drain drops what is left of the answer.
+func (a *ownAnswer) drain(limit time.Duration) error {
+	if err := a.conn.SetDeadline(time.Now().Add(limit)); err != nil {
+		return err
+	}
+	for a.end = nil; !a.ended; {
+		n, err := a.in.Discard(a.left)
+		a.left -= n
+		if err != nil {
+			a.fail(err)
+		} else {
+			a.record()
+		}
+		if a.end != nil && !a.ended {
+			return a.end
+		}
+	}
+	return nil
 }

@@ -308,6 +308,9 @@ func answerValues(asked []byte, o *ServeOptions, multiplexes bool) ([]byte, erro
 func (r *FastCGIResponder) serve() error {
 	r.left, r.pad, r.ended, r.abort = 0, 0, false, nil
 	r.out.reset(r.conn, true, r.id)
+	if err := r.peekEnd(); err != nil {
+		return err
+	}
 	r.x = Exchange{Vars: r.x.Vars, Body: (*syncStdin)(r), Out: &r.out, Errors: &r.errs}
 	err := r.handler(&r.x)
 	if errors.Is(r.abort, ErrAborted) && (r.out.err == nil || errors.Is(r.out.err, ErrAborted)) {
@@ -323,6 +326,19 @@ func (r *FastCGIResponder) serve() error {
 	}
 	r.id = 0
 	return r.skip(r.left + r.pad)
+}
+
+// peekEnd takes the end of STDIN if it has come together with the variables, as
+// it does where there is no body: the application may not look for it.
+func (r *FastCGIResponder) peekEnd() error {
+	if r.in.Buffered() < RecordHeader {
+		return nil
+	}
+	b, _ := r.in.Peek(RecordHeader) // it is there
+	if h, err := ParseHeader(b); err == nil && h == (Header{Stdin, r.id, 0, 0}) {
+		return r.stdin()
+	}
+	return nil
 }
 
 // syncStdin reads the STDIN stream of the request in progress.

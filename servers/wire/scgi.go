@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"gatewaylab/servers/app"
 )
@@ -18,7 +19,7 @@ const maxDigits = 9
 // AppendSCGI appends a request's netstring: CONTENT_LENGTH first, 0 if it is
 // not among the variables; SCGI=1; then the others in their order. It fails on
 // what the protocol can't carry: a NUL byte, an empty name, a name that occurs
-// twice.
+// twice, unless it is that of a header field.
 func AppendSCGI(b []byte, vars []app.Field) ([]byte, error) {
 	if err := checkSCGI(vars); err != nil {
 		return b, err
@@ -62,7 +63,7 @@ func checkSCGI(vars []app.Field) error {
 			return &ProtocolError{Protocol: "SCGI", Why: "a variable without a name"}
 		}
 		for j := range i {
-			if vars[j].Name == name {
+			if vars[j].Name == name && !strings.HasPrefix(name, "HTTP_") {
 				return &ProtocolError{Protocol: "SCGI", Why: fmt.Sprintf("variable %.60q occurs twice", name)}
 			}
 		}
@@ -102,7 +103,9 @@ func ParseNetstringLength(head []byte) (n, read int, err error) {
 
 // ParseSCGIVars reads the content of a request's netstring and appends its
 // variables to vars. They share one copy of it. It holds them to the
-// protocol's rules: CONTENT_LENGTH first, a number; SCGI=1; no name twice.
+// protocol's rules: CONTENT_LENGTH first, a number; SCGI=1; no name twice. Of
+// the last the names of header fields (HTTP_…) are excepted: nginx passes a
+// repeated field on as often as it came.
 func ParseSCGIVars(block []byte, vars []app.Field) ([]app.Field, error) {
 	if len(block) > 0 && block[len(block)-1] != 0 {
 		return vars, &ProtocolError{Protocol: "SCGI", Why: "the netstring does not end with a NUL byte"}

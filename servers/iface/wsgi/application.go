@@ -49,6 +49,9 @@ func (r *reply) request() (*app.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	if gone := r.environ.Gone; gone != nil {
+		request.Gone = func() <-chan struct{} { return gone }
+	}
 	if r.environ.InputTerminated && r.environ.Get("CONTENT_LENGTH") == "" {
 		request.Body, request.Length = r.environ.Input, -1
 	}

@@ -99,6 +99,9 @@ type Environ struct {
 	// 15.5.22), and that PEP 3333 doesn't let an application set. Nil where the
 	// server can't.
 	OfferUpgrade func(protocol string)
+	// Gone (gatewaylab.gone) is closed when nobody waits for the answer any more,
+	// where the server can tell while the application runs; else nil.
+	Gone <-chan struct{}
 	// Extensions are other keys with a dot in them, of servers and middleware.
 	Extensions map[string]any
 }

@@ -1,0 +1,74 @@
+package servers
+
+// The responders stand behind a gateway and speak its protocol; without a
+// front named, the lab's own is put before them.
+
+func fastcgi() Model {
+	return Model{
+		Name:      "fastcgi",
+		Doc:       "workers forked in advance behind a gateway that speaks FastCGI 1.0, one request at a time each (mpx=on: many)",
+		Process:   "a fixed set of worker processes under an arbiter, behind a gateway",
+		Wire:      WireFastCGI,
+		Interface: "WSGI",
+		HTTP:      "the gateway's",
+		Options: append(responder(),
+			Option{"reuse", "on", "whether the gateway keeps its connections for the next request; each then holds a worker", oneOf("on", "off")},
+			Option{"mpx", "off", "on: the gateway has requests share connections, and each worker has many in progress, each on a goroutine", oneOf("off", "on")},
+			Option{"requests", "64", "with mpx=on, requests that a worker has in progress at a time; one more is answered FCGI_OVERLOADED; workers × requests can be 1024 at most", whole(1, 1024)},
+		),
+		Slots: func(s Settings) int {
+			if s["mpx"] == "on" {
+				return s.Int("workers") * s.Int("requests")
+			}
+			return s.Int("workers")
+		},
+		Noun:     "worker",
+		Commands: builtin("fastcgi"),
+	}
+}
+
+func scgi() Model {
+	return Model{
+		Name:       "scgi",
+		Doc:        "workers forked in advance behind a gateway that speaks SCGI, one request and connection at a time each",
+		Process:    "a fixed set of worker processes under an arbiter, behind a gateway",
+		Wire:       WireSCGI,
+		Interface:  "WSGI",
+		HTTP:       "the gateway's",
+		Options:    responder(),
+		Slots:      func(s Settings) int { return s.Int("workers") },
+		Noun:       "worker",
+		PerRequest: "",
+		Commands:   builtin("scgi"),
+	}
+}
+
+func uwsgi() Model {
+	return Model{
+		Name:      "uwsgi",
+		Doc:       "workers forked in advance behind a gateway that speaks the uwsgi protocol, one request and connection at a time each",
+		Process:   "a fixed set of worker processes under an arbiter, behind a gateway",
+		Wire:      WireUWSGI,
+		Interface: "WSGI",
+		HTTP:      "the gateway's",
+		Options: append(responder(),
+			Option{"buffer", "4096", "bytes that the variables of a request may have, which is what a client's header has, and some; more is answered 431 (uWSGI's buffer-size)", whole(64, 65535)},
+		),
+		Slots:    func(s Settings) int { return s.Int("workers") },
+		Noun:     "worker",
+		Commands: builtin("uwsgi"),
+	}
+}
+
+// responder is the options that all of them have.
+func responder() []Option {
+	return []Option{
+		{"workers", "4", "worker processes", whole(1, 1024)},
+		{"socket", "unix", "what the gateway connects to: unix or tcp", oneOf("unix", "tcp")},
+		backlog(),
+		{"timeout", "30s", "a worker silent for longer is killed and replaced; also how long a gateway may stall, and how long a connection may be idle", duration(1e8)},
+		{"graceful_timeout", "30s", "how long a retiring worker may take to finish its requests", duration(1e6)},
+		{"max_requests", "0", "requests after which a worker is replaced; 0 = never", whole(0, 1<<30)},
+		{"max_requests_jitter", "0", "at most this many more, drawn for each worker, so that they don't leave together", whole(0, 1<<30)},
+	}
+}
