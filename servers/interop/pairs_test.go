@@ -26,7 +26,7 @@ func pairs(t *testing.T) []pair {
 	return slices.Concat(beforeOurs(), runningOurs(), runByOurs(), beforeTheirs(), curls(), browsers(started))
 }
 
-// nginx before the lab's servers.
+// nginx before the lab's servers, Apache and lighttpd before some of them.
 func beforeOurs() []pair {
 	var all []pair
 	for _, spec := range models(servers.WireHTTP) {
@@ -35,6 +35,22 @@ func beforeOurs() []pair {
 			needs: []string{"nginx"},
 			open:  behindNginx(spec),
 		})
+	}
+	modules := map[string]string{servers.WireHTTP: "http", servers.WireFastCGI: "fcgi", servers.WireSCGI: "scgi", servers.WireUWSGI: "uwsgi"}
+	for _, spec := range append([]string{"prefork:workers=2", "async"}, models(servers.WireFastCGI, servers.WireSCGI, servers.WireUWSGI)...) {
+		wire := wireOf(spec)
+		all = append(all, pair{
+			from: "Apache", to: named(spec), via: wire,
+			needs: []string{"apache2"},
+			open:  behindApache(spec, modules[wire]),
+		})
+		if module, ok := map[string]string{servers.WireHTTP: "proxy", servers.WireFastCGI: "fastcgi", servers.WireSCGI: "scgi"}[wire]; ok {
+			all = append(all, pair{
+				from: "lighttpd", to: named(spec), via: wire,
+				needs: []string{"lighttpd"},
+				open:  behindLighttpd(spec, module),
+			})
+		}
 	}
 	return all
 }
@@ -64,7 +80,7 @@ func runningOurs() []pair {
 func runByOurs() []pair {
 	var all []pair
 	for _, l := range []struct{ language, program, interpreter string }{
-		{"Perl", "cgi.pl", "perl"}, {"shell", "cgi.sh", "sh"}, {"Python", "cgi.py", "python3"},
+		{"Perl", "cgi.pl", "perl"}, {"shell", "cgi.sh", "sh"}, {"Python", "cgi_program.py", "python3"},
 	} {
 		all = append(all, pair{
 			from: "**cgi**", to: l.language, via: "CGI",
@@ -89,7 +105,7 @@ func hosting(program string) func(*testing.T) *site {
 // models are those that speak one of the protocols on their own listener, with
 // so few places that one which isn't given back is missed.
 func models(wires ...string) []string {
-	places := map[string]string{"cgi": "cgi:children=2", "prefork": "prefork:workers=2"}
+	places := map[string]string{"cgi": "cgi:children=2", "prefork": "prefork:workers=2", "threads": "threads:workers=1,threads=2"}
 	var specs []string
 	for _, m := range servers.Models() {
 		if !slices.Contains(wires, m.Wire) {

@@ -76,17 +76,19 @@ func own(t *testing.T, dir, file, name string) string {
 	return to
 }
 
-// foreignPrograms copies the programs of testdata to a folder that other users
+// foreignPrograms copies the application's twins to a folder that other users
 // can enter, since where the repository is they may not.
 func foreignPrograms(t *testing.T) string {
 	t.Helper()
 	dir := folder(t)
-	files, err := filepath.Glob(filepath.Join("testdata", "programs", "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		own(t, dir, f, filepath.Base(f))
+	for _, where := range []string{"testdata/programs/*", "../real/apps/python/*.py"} {
+		files, err := filepath.Glob(where)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no programs are in %s: %v", where, err)
+		}
+		for _, f := range files {
+			own(t, dir, f, filepath.Base(f))
+		}
 	}
 	return dir
 }
@@ -197,10 +199,16 @@ func launch(t *testing.T, spec string, l servers.Launch) *servers.Instance {
 // whom the client speaks is still to be said.
 func siteOf(t *testing.T, inst *servers.Instance) *site {
 	t.Helper()
+	return siteShowing(t, inst.Status)
+}
+
+// siteShowing is a site of which the scoreboard tells.
+func siteShowing(t *testing.T, status func() process.Status) *site {
+	t.Helper()
 	s := &site{
-		busy:    func() int { return inst.Status().Busy() },
-		serving: func() []int { return answering(inst) },
-		slots:   inst.Status().Workers,
+		busy:    func() int { st := status(); return st.Busy() },
+		serving: func() []int { return answering(status()) },
+		slots:   status().Workers,
 	}
 	if err := eventually("the request that showed it ready being over", func() bool { return s.busy() == 0 }); err != nil {
 		t.Fatal(err)
@@ -209,9 +217,9 @@ func siteOf(t *testing.T, inst *servers.Instance) *site {
 }
 
 // answering are the processes in which a model has a request.
-func answering(inst *servers.Instance) []int {
+func answering(status process.Status) []int {
 	var pids []int
-	for _, slot := range inst.Status().Slots {
+	for _, slot := range status.Slots {
 		if slot.Busy && !slices.Contains(pids, slot.PID) {
 			pids = append(pids, slot.PID)
 		}

@@ -14,7 +14,7 @@ import (
 // beforeTheirs is the lab's front before application servers of others'.
 func beforeTheirs() []pair {
 	var all []pair
-	for _, wire := range []string{servers.WireHTTP} {
+	for _, wire := range []string{servers.WireHTTP, servers.WireUWSGI, servers.WireSCGI, servers.WireFastCGI} {
 		p := pair{
 			from: "**front**", to: "uWSGI", via: wire,
 			needs: []string{"uwsgi"},
@@ -34,14 +34,20 @@ func beforeTheirs() []pair {
 // beforeUWSGI starts uWSGI with the Python application and two workers, and
 // the front before it.
 func beforeUWSGI(t *testing.T, wire string) *site {
+	g, socket := uwsgi(t, wire)
+	return answered(t, fronted(t, g, "uWSGI", wire, socket, 2), g)
+}
+
+func uwsgi(t *testing.T, wire string) (g *process.Group, socket string) {
+	t.Helper()
 	dir := folder(t)
-	socket := filepath.Join(dir, "uwsgi.sock")
+	socket = filepath.Join(dir, "uwsgi.sock")
 	option := map[string]string{
 		servers.WireHTTP: "--http-socket", servers.WireUWSGI: "--socket", servers.WireSCGI: "--scgi-socket", servers.WireFastCGI: "--fastcgi-socket",
 	}[wire]
-	g := foreign(t, nil, "uwsgi", "--plugin", "python3", "--master", "--die-on-term", "--processes", "2", "--need-app",
-		"--disable-logging", "--lazy-apps", "--chdir", foreignPrograms(t), "--wsgi-file", "app.py", option, socket)
-	return answered(t, fronted(t, g, "uWSGI", wire, socket, 2), g)
+	g = foreign(t, nil, "uwsgi", "--plugin", "python3", "--master", "--die-on-term", "--processes", "2", "--need-app",
+		"--disable-logging", "--lazy-apps", "--chdir", foreignPrograms(t), "--wsgi-file", "wsgi.py", option, socket)
+	return g, socket
 }
 
 // fronted puts the lab's front before a program that listens on a Unix socket
@@ -86,4 +92,35 @@ func fronted(t *testing.T, g *process.Group, name, wire, socket string, workersO
 		}
 	})
 	return &site{do: httpClient("http://"+addr, nil), serving: workers(g), slots: workersOf}
+}
+
+// responder starts a model that speaks another protocol than HTTP without the
+// front that it has otherwise.
+func responder(t *testing.T, spec string) (addr string, s *site) {
+	t.Helper()
+	p, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := servers.Resolve(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, addr := listen(t)
+	g, err := process.Start(process.Launch{Commands: c.Model.Commands(c.Settings, p), Listener: listener, Supervise: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := g.Stop(grace); err != nil {
+			t.Errorf("%s did not stop cleanly: %v", spec, err)
+		}
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", spec, g.Log())
+		}
+	})
+	if err := g.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	return addr, siteShowing(t, g.Board().Read)
 }

@@ -28,28 +28,64 @@ func behindNginx(spec string) func(*testing.T) *site {
 func apacheRunning(t *testing.T) *site {
 	dir := folder(t)
 	program := labappIn(t, dir)
-	g, addr := onPort(t, func(t *testing.T, addr string) (*process.Group, error) {
-		file := configure(t, dir, "apache.conf", map[string]any{"Dir": dir, "Root": isRoot(), "Listen": addr, "Program": program})
+	g, addr := apache(t, map[string]any{"Dir": dir, "Program": program})
+	s := &site{do: httpClient("http://"+addr, nil), serving: running(g, program)}
+	return answered(t, s, g)
+}
+
+// behindApache is Apache before a responder of ours.
+func behindApache(spec, module string) func(*testing.T) *site {
+	return func(t *testing.T) *site {
+		upstream, s := responder(t, spec)
+		g, addr := apache(t, map[string]any{"Dir": folder(t), "Module": module, "Upstream": upstream})
+		s.do = httpClient("http://"+addr, nil)
+		return answered(t, s, g)
+	}
+}
+
+func apache(t *testing.T, config map[string]any) (g *process.Group, addr string) {
+	t.Helper()
+	return onPort(t, func(t *testing.T, addr string) (*process.Group, error) {
+		config["Root"], config["Listen"] = isRoot(), addr
+		file := configure(t, config["Dir"].(string), "apache.conf", config)
 		g := foreign(t, nil, "apache2", "-X", "-DFOREGROUND", "-f", file)
 		return g, binds(g, addr)
 	})
-	s := &site{do: httpClient("http://"+addr, nil), serving: running(g, program)}
-	return answered(t, s, g)
 }
 
 // lighttpdRunning has lighttpd run our CGI program.
 func lighttpdRunning(t *testing.T) *site {
 	dir := folder(t)
 	program := labappIn(t, dir)
+	g, addr := lighttpd(t, map[string]any{"Dir": dir, "Program": program})
+	s := &site{do: httpClient("http://"+addr, nil), serving: running(g, program)}
+	return answered(t, s, g)
+}
+
+// behindLighttpd is lighttpd before a responder of ours.
+func behindLighttpd(spec, module string) func(*testing.T) *site {
+	return func(t *testing.T) *site {
+		upstream, s := responder(t, spec)
+		host, port, err := net.SplitHostPort(upstream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, addr := lighttpd(t, map[string]any{"Dir": folder(t), "Module": module, "Host": host, "UpstreamPort": port})
+		s.do = httpClient("http://"+addr, nil)
+		return answered(t, s, g)
+	}
+}
+
+func lighttpd(t *testing.T, config map[string]any) (g *process.Group, addr string) {
+	t.Helper()
 	listener, addr := listen(t)
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := configure(t, dir, "lighttpd.conf", map[string]any{"Dir": dir, "Port": port, "Program": program})
-	g := foreign(t, listener, "lighttpd", "-D", "-f", file)
-	s := &site{do: httpClient("http://"+addr, nil), serving: running(g, program)}
-	return answered(t, s, g)
+	config["Port"] = port
+	file := configure(t, config["Dir"].(string), "lighttpd.conf", config)
+	return foreign(t, listener, "lighttpd", "-D", "-f", file), addr
 }
 
 func labappIn(t *testing.T, dir string) string {

@@ -105,11 +105,16 @@ func (c *asyncConn) refuse(status int, why string) {
 }
 
 // hangUp closes the connection so that the client sees the answer: with
-// something unread it would be reset, and the answer perhaps lost.
+// something unread it would be reset, and the answer perhaps lost. A client
+// that is sending a large body may go on for a moment.
 func (c *asyncConn) hangUp() {
 	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if ok && half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(farewell)) == nil {
-		_, _ = io.CopyN(io.Discard, c.Conn, drained)
+	limit := farewell
+	if !c.in.Ended() {
+		limit = lingerLimit
+	}
+	if ok && half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(limit)) == nil {
+		_, _ = io.Copy(io.Discard, c.Conn)
 	}
 	c.drop()
 }

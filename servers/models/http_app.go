@@ -161,11 +161,17 @@ func (s *stallLimit) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// leave is for a body that the application didn't want: net/http drops what
-// is left, up to 256 KiB, more than which ends the connection.
+// leave is for a body that the application didn't want, or not all of: the
+// answer goes out, and what the client still sends is taken and dropped for a
+// while. net/http would end the stream with RST_STREAM and NO_ERROR (RFC 9113
+// section 8.1), which curl 7.88 takes for a failure while it is sending.
 func (s *stallLimit) leave() {
-	if !s.ended {
-		s.limit(time.Now().Add(s.stall))
+	if s.ended {
+		return
+	}
+	s.limit(time.Now().Add(min(s.stall, lingerLimit)))
+	if http.NewResponseController(s.w).Flush() == nil {
+		_, _ = io.Copy(io.Discard, s.body) // an error ends the connection, or the stream
 	}
 }
 
