@@ -48,7 +48,7 @@ func ExampleApp() {
 	answer.Reset(&request, true)
 	x := asgi.Exchange{Answer: &answer}
 	x.Scope.SetHTTP(&request, &asgi.Origin{})
-	if err := x.Serve(context.Background(), count); err != nil {
+	if err := x.Serve(context.Background(), asgi.Check(count)); err != nil {
 		fmt.Println(err)
 	}
 	fmt.Print(strings.ReplaceAll(string(answer.Bytes()), "\r\n", "\n"))
