@@ -83,7 +83,9 @@ func async() Model {
 		Async:     true,
 		Options: []Option{
 			{"keepalive", "60s", "how long an idle client connection is kept", duration(1e6)},
-			{"timeout", "30s", "how long a client may take to send a request's head", duration(1e6)},
+			{"timeout", "30s", "how long a client may take to send a request's head, and may stall beyond that (it has 1 s more for each 500 bytes it sends or takes)", duration(1e6)},
+			{"connections", "0", "client connections at a time, more wait in the kernel's queue; 0 = as many as come", whole(0, 1<<20)},
+			{"keepalive_requests", "0", "requests after which a connection of HTTP/1 is closed; 0 = never", whole(0, 1<<30)},
 			{"tls", "off", "on: TLS only, with a certificate made at start that nobody signed, and HTTP/2 by ALPN", oneOf("off", "on")},
 			backlog(),
 		},

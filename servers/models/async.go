@@ -32,7 +32,11 @@ func async(env *Env) error {
 		pid:       os.Getpid(),
 		keepalive: env.Options.Duration("keepalive"),
 		timeout:   env.Options.Duration("timeout"),
+		requests:  env.Options.Int("keepalive_requests"),
 		app:       recorder.ASGI(asgi.Application(app.New())),
+	}
+	if n := env.Options.Int("connections"); n > 0 {
+		s.room = make(chan struct{}, n)
 	}
 	s.all = map[*asyncConn]struct{}{}
 	backlog := env.Options.Int("backlog")
@@ -120,7 +124,9 @@ type asyncServer struct {
 	pid       int
 	keepalive time.Duration
 	timeout   time.Duration
-	tls       *tls.Config // nil: none is spoken
+	requests  int           // on a connection of HTTP/1; 0: any number
+	room      chan struct{} // full when no connection may be accepted; nil: as many as come may
+	tls       *tls.Config   // nil: none is spoken
 	app       asgi.App
 	state     map[string]any
 	dates     dateCache

@@ -32,7 +32,9 @@ type asyncConn struct {
 	phase    asyncPhase
 	timed    bool      // the head that is being read has its limit
 	early    []byte    // was read before it was wanted
+	patience patience  // with a body
 	deadline time.Time // for reads; zero: not known
+	writeBy  time.Time // for writes; zero: none yet
 	served   int
 	invited  bool // the client was told to send the body
 
@@ -179,9 +181,14 @@ func (c *asyncConn) read(p []byte) (int, error) {
 			}
 		}
 	case readsBody:
-		if err := c.limit(c.server.timeout); err != nil {
+		begun := time.Now()
+		c.deadline = time.Time{}
+		if err := c.SetReadDeadline(begun.Add(c.patience.left)); err != nil {
 			return 0, err
 		}
+		n, err := c.Conn.Read(p)
+		c.patience.spent(begun, n)
+		return n, err
 	}
 	return c.Conn.Read(p)
 }
@@ -223,6 +230,19 @@ func (c *asyncConn) limit(d time.Duration) error {
 	}
 	c.deadline = want
 	return c.SetReadDeadline(want)
+}
+
+// write writes to the client, who may be slow but not stall. The deadline is
+// moved seldom: it is between timeout and twice that.
+func (c *asyncConn) write(p []byte) (int, error) {
+	now, need := time.Now(), c.server.timeout+time.Duration(len(p))*slowest
+	if c.writeBy.Before(now.Add(need)) {
+		c.writeBy = now.Add(need + c.server.timeout)
+		if err := c.SetWriteDeadline(c.writeBy); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
 }
 
 // hear is called for bytes of a request.

@@ -73,7 +73,7 @@ func (cs *asyncConns) cut() {
 // serve: it has those on which HTTP/2 is spoken.
 func (s *asyncServer) listen(ln net.Listener) net.Listener {
 	l := &http2Listener{
-		Listener: slotListener{ln, s.env.Board, s.pid},
+		Listener: slotListener{ln, s.env.Board, s.pid, s.room},
 		conns:    make(chan net.Conn), failed: make(chan error, 1), closed: make(chan struct{}),
 	}
 	go s.accept(l)

@@ -30,8 +30,9 @@ func (c *asyncConn) next() bool {
 		c.drop() // it is over, or took too long to begin
 		return false
 	}
-	c.phase = readsBody
-	c.response.Reset(&c.request, !c.server.leaving.Load())
+	c.phase, c.patience = readsBody, newPatience(c.server.timeout)
+	last := c.server.leaving.Load() || c.served+1 == c.server.requests
+	c.response.Reset(&c.request, !last)
 	c.response.Date = c.server.dates.at(time.Now())
 	if c.wantsSocket() {
 		c.upgrade()
@@ -183,7 +184,7 @@ func (a *asyncAnswer) Finish() error {
 }
 
 func (a *asyncAnswer) send() error {
-	n, err := a.Conn.Write(a.response.Bytes())
+	n, err := (*asyncConn)(a).write(a.response.Bytes())
 	a.response.Sent(n)
 	if err != nil {
 		return fmt.Errorf("%w: %w", asgi.ErrDisconnected, err)

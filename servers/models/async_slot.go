@@ -16,19 +16,32 @@ type slotListener struct {
 	net.Listener
 	board *process.Scoreboard
 	pid   int
+	room  chan struct{} // full when no more may be accepted; nil: as many as come may
 }
 
 func (l slotListener) Accept() (net.Conn, error) {
+	if l.room != nil {
+		l.room <- struct{}{}
+	}
 	c, err := l.Listener.Accept()
 	if err != nil {
+		l.left()
 		return nil, err
 	}
 	half, ok := c.(halfCloser)
 	if !ok {
 		c.Close()
+		l.left()
 		return nil, fmt.Errorf("connections of %s can't be half closed: give a TCP or a Unix socket", l.Addr().Network())
 	}
-	return &slotConn{halfCloser: half, board: l.board, pid: l.pid, slot: l.board.Claim(l.pid)}, nil
+	return &slotConn{halfCloser: half, listener: l, board: l.board, pid: l.pid, slot: l.board.Claim(l.pid)}, nil
+}
+
+// left makes room for another connection.
+func (l slotListener) left() {
+	if l.room != nil {
+		<-l.room
+	}
 }
 
 // A halfCloser is a TCP or a Unix connection: net/http says before it closes
@@ -41,11 +54,12 @@ type halfCloser interface {
 // A slotConn is a connection with its slot, nil when all were taken.
 type slotConn struct {
 	halfCloser
-	board *process.Scoreboard
-	pid   int
-	slot  *process.Slot
-	early []byte // was read before net/http got it
-	busy  bool
+	listener slotListener
+	board    *process.Scoreboard
+	pid      int
+	slot     *process.Slot
+	early    []byte // was read before net/http got it
+	busy     bool
 
 	mu      sync.Mutex // over what follows
 	streams int        // HTTP/2 requests in progress
@@ -123,6 +137,7 @@ func (sc *slotConn) end(slot *process.Slot) {
 func (sc *slotConn) release() {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
+	sc.listener.left()
 	if sc.closed = true; sc.streams == 0 {
 		sc.slot.Release()
 	}

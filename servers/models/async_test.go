@@ -19,7 +19,7 @@ import (
 
 func startAsync(t *testing.T, options ...string) *running {
 	t.Helper()
-	return startModel(t, "async", os.Args[0], append([]string{"keepalive=60s", "timeout=30s", "backlog=128", "tls=off"}, options...)...)
+	return startModel(t, "async", os.Args[0], append([]string{"keepalive=60s", "timeout=30s", "backlog=128", "tls=off", "connections=0", "keepalive_requests=0"}, options...)...)
 }
 
 // ask sends a request on a kept connection and reads its answer.
@@ -100,6 +100,75 @@ func TestAsyncLimits(t *testing.T) {
 func isTimeout(err error) bool {
 	var t net.Error
 	return errors.As(err, &t) && t.Timeout()
+}
+
+// One who sends a byte now and then is as bad as one who sends none.
+func TestAsyncTrickle(t *testing.T) {
+	for name, begin := range map[string]string{
+		"head": "GET /hello HTTP/1.1\r\nX: ",
+		"body": "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n",
+	} {
+		m := startAsync(t, "timeout=300ms")
+		conn, r := m.send(t, begin)
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			_, _ = io.Copy(io.Discard, r)
+		}()
+		sent := 0
+		for end := time.Now().Add(patience); ; sent++ {
+			select {
+			case <-over:
+			case <-time.After(20 * time.Millisecond):
+				if time.Now().After(end) {
+					t.Fatalf("%s: still waited for after %d bytes", name, sent)
+				}
+				_, _ = io.WriteString(conn, "x") // the end comes in between
+				continue
+			}
+			break
+		}
+		eventually(t, "no slot", func() bool { return len(m.board.Read().Slots) == 0 })
+	}
+}
+
+// Who asks and takes nothing is not waited for longer than that.
+func TestAsyncUnreadAnswer(t *testing.T) {
+	m := startAsync(t, "timeout=100ms")
+	conn, _ := m.send(t, "")
+	stuck := make(chan struct{})
+	go func() { // until the connection is reset
+		defer close(stuck)
+		for err := error(nil); err == nil; {
+			_, err = io.WriteString(conn, "GET /bytes?n=500 HTTP/1.1\r\nHost: a\r\n\r\n")
+		}
+	}()
+	eventually(t, "some served, the client given up", func() bool {
+		st := m.board.Read()
+		return st.Served > 0 && len(st.Slots) == 0
+	})
+	check(t, conn.Close())
+	<-stuck
+}
+
+func TestAsyncConnections(t *testing.T) {
+	m := startAsync(t, "connections=2", "keepalive_requests=2")
+	first, r := m.send(t, "")
+	ask(t, first, r, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+	m.send(t, rawGet("/hang"))
+	eventually(t, "a request that hangs", func() bool { return m.board.Read().Busy() == 1 })
+	_, waiting := m.send(t, rawGet("/hello")) // connected by the kernel, and no more than that
+	resp := ask(t, first, bufio.NewReader(first), "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+	if !resp.Close {
+		t.Error("the connection's second request is not its last")
+	}
+	// Now there is room.
+	if resp, err := http.ReadResponse(waiting, nil); err != nil || resp.StatusCode != 200 {
+		t.Errorf("%v, %v", resp, err)
+	}
+	if n := len(m.board.Read().Slots); n > 2 {
+		t.Errorf("%d connections", n)
+	}
 }
 
 func TestAsyncUnwantedBody(t *testing.T) {

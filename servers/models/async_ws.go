@@ -184,7 +184,7 @@ func (s *socket) next() (asgi.Event, error) {
 		}
 		return nil, err
 	}
-	s.within = true
+	s.within, c.patience = true, newPatience(c.server.timeout)
 	defer func() { s.within = false }()
 	if head.OpCode.IsControl() {
 		return nil, s.control(head, s.in)
@@ -289,14 +289,8 @@ func (s *socket) Read(p []byte) (int, error) {
 	return c.read(p)
 }
 
-// Write writes to the client, who may not stall.
-func (s *socket) Write(p []byte) (int, error) {
-	c := s.conn
-	if err := c.SetWriteDeadline(time.Now().Add(c.server.timeout)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
-}
+// Write writes to the client.
+func (s *socket) Write(p []byte) (int, error) { return s.conn.write(p) }
 
 // close ends a WebSocket for a reason that the client or the server has.
 func (s *socket) close(why error) {

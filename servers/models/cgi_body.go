@@ -34,7 +34,7 @@ func spool(w http.ResponseWriter, r *http.Request, stall time.Duration) (*spoole
 	src := &stallLimit{
 		body:  http.MaxBytesReader(w, r.Body, maxBody),
 		w:     w,
-		stall: stall,
+		stall: newPatience(stall),
 	}
 	s := &spooled{}
 	if r.ContentLength > 0 && r.ContentLength <= bodyInMemory {

@@ -35,7 +35,7 @@ func serveASGI(a asgi.App, w http.ResponseWriter, r *http.Request, origin *asgi.
 		return nil
 	}
 	x := &httpExchange{
-		body:   stallLimit{body: r.Body, w: w, stall: stall, ended: r.Body == http.NoBody},
+		body:   stallLimit{body: r.Body, w: w, stall: newPatience(stall), ended: r.Body == http.NoBody},
 		answer: httpAnswer{w: w, r: r},
 	}
 	x.Exchange = asgi.Exchange{Body: &x.body, Length: r.ContentLength, Answer: &x.answer}
@@ -135,12 +135,29 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// stallLimit is a request's body with a limit on the time that each read may
-// take, as a limit for the whole would punish large bodies on slow lines.
+// slowest is how slow a client may be in the long run: it has a second for each
+// 500 bytes.
+const slowest = time.Second / 500
+
+// A patience is how long a client may keep a server waiting: for no longer than
+// most in one piece, and altogether no longer than most and what slowest allows
+// for that which it sends. So neither one who stalls nor one who sends a byte a
+// second lasts, and one with a large body on a slow line does.
+type patience struct{ most, left time.Duration }
+
+func newPatience(most time.Duration) patience { return patience{most, most} }
+
+// spent takes off a wait that has brought so many bytes.
+func (p *patience) spent(since time.Time, bytes int) {
+	p.left = min(p.left-time.Since(since)+time.Duration(bytes)*slowest, p.most)
+}
+
+// stallLimit is a request's body that net/http reads from a client with whom
+// there is a limit to patience.
 type stallLimit struct {
 	body  io.Reader
 	w     http.ResponseWriter
-	stall time.Duration
+	stall patience
 	ended bool
 	err   error // other than io.EOF
 }
@@ -149,8 +166,10 @@ func (s *stallLimit) Read(p []byte) (int, error) {
 	if s.ended {
 		return 0, io.EOF
 	}
-	s.limit(time.Now().Add(s.stall))
+	begun := time.Now()
+	s.limit(begun.Add(s.stall.left))
 	n, err := s.body.Read(p)
+	s.stall.spent(begun, n)
 	switch {
 	case err == io.EOF:
 		s.ended = true
@@ -169,7 +188,7 @@ func (s *stallLimit) leave() {
 	if s.ended {
 		return
 	}
-	s.limit(time.Now().Add(min(s.stall, lingerLimit)))
+	s.limit(time.Now().Add(min(s.stall.left, lingerLimit)))
 	if http.NewResponseController(s.w).Flush() == nil {
 		_, _ = io.Copy(io.Discard, s.body) // an error ends the connection, or the stream
 	}
