@@ -263,11 +263,11 @@ func TestAsyncApplicationFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		close := "Connection: close\r\n"
+		last := "Connection: close\r\n"
 		if tc.fields != "" {
-			close = ""
+			last = ""
 		}
-		_, _ = io.WriteString(conn, "GET "+tc.path+" HTTP/1.1\r\nHost: a\r\n"+tc.fields+close+"\r\n")
+		_, _ = io.WriteString(conn, "GET "+tc.path+" HTTP/1.1\r\nHost: a\r\n"+tc.fields+last+"\r\n")
 		b, _ := io.ReadAll(conn)
 		conn.Close()
 		if !strings.Contains(string(b), tc.want) || tc.want == "" && len(b) > 0 {

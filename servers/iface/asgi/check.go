@@ -12,7 +12,7 @@ import (
 // returned to the server instead of calling the application, or by Receive;
 // that of an event that is sent by Send. From then on all calls return it, and
 // so does the application, whatever it returns itself. errors.As finds the
-// *Fault, which names the rule and who broke it.
+// *RuleError, which names the rule and who broke it.
 //
 // One Check should have all scopes of a server: then it sees that each request
 // gets a state of its own.
@@ -39,23 +39,23 @@ type conversation struct {
 	mu    sync.Mutex
 	busy  bool
 	over  bool
-	fault *Fault
+	fault *RuleError
 }
 
 // A protocol is the state of one scope.
 type protocol interface {
 	// receives is called before the application waits for an event.
-	receives() *Fault
+	receives() *RuleError
 	// received judges what has come.
-	received(Event) *Fault
+	received(Event) *RuleError
 	// sends judges what is to be sent, and sent notes that it was.
-	sends(Event) *Fault
+	sends(Event) *RuleError
 	sent(Event)
 	// left is called when nobody is there any more, and gone says so.
 	left()
 	gone() bool
 	// returned is called when the application has returned.
-	returned(error) *Fault
+	returned(error) *RuleError
 }
 
 func (k *checked) serve(ctx context.Context, s *Scope, receive Receive, send Send) error {
@@ -91,7 +91,7 @@ func (k *checked) serve(ctx context.Context, s *Scope, receive Receive, send Sen
 }
 
 // checkState sees whether a request's state is the lifespan's own.
-func (k *checked) checkState(s *Scope) *Fault {
+func (k *checked) checkState(s *Scope) *RuleError {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if s.State == nil {
@@ -110,7 +110,7 @@ func (k *checked) checkState(s *Scope) *Fault {
 }
 
 // enter begins a call and says what is wrong with calling now.
-func (c *conversation) enter(what string) *Fault {
+func (c *conversation) enter(what string) *RuleError {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -126,7 +126,7 @@ func (c *conversation) enter(what string) *Fault {
 }
 
 // exit ends a call, perhaps with a fault.
-func (c *conversation) exit(f *Fault) error {
+func (c *conversation) exit(f *RuleError) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.busy = false
@@ -147,7 +147,7 @@ func (c *conversation) doReceive() (Event, error) {
 		return nil, c.exit(f)
 	}
 	e, err := c.receive()
-	var f *Fault
+	var f *RuleError
 	switch {
 	case err != nil:
 		f = byServer(ReceiveNeverFails, "receive returned the error %q", err)

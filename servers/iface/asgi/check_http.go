@@ -14,9 +14,9 @@ type httpRules struct {
 	size         int64 // sent
 }
 
-func (h *httpRules) receives() *Fault { return nil }
+func (h *httpRules) receives() *RuleError { return nil }
 
-func (h *httpRules) received(e Event) *Fault {
+func (h *httpRules) received(e Event) *RuleError {
 	switch e := e.(type) {
 	case *HTTPRequest:
 		if h.disconnected {
@@ -34,7 +34,7 @@ func (h *httpRules) received(e Event) *Fault {
 	return nil
 }
 
-func (h *httpRules) sends(e Event) *Fault {
+func (h *httpRules) sends(e Event) *RuleError {
 	switch e := e.(type) {
 	case nil:
 		return byApplication(SendProtocol, "nil was sent instead of an event")
@@ -47,7 +47,7 @@ func (h *httpRules) sends(e Event) *Fault {
 	}
 }
 
-func (h *httpRules) start(e *HTTPResponseStart) *Fault {
+func (h *httpRules) start(e *HTTPResponseStart) *RuleError {
 	switch {
 	case h.complete:
 		return byApplication(BodyLast, "http.response.start was sent after the last http.response.body")
@@ -75,7 +75,7 @@ func (h *httpRules) start(e *HTTPResponseStart) *Fault {
 	return nil
 }
 
-func (h *httpRules) body(e *HTTPResponseBody) *Fault {
+func (h *httpRules) body(e *HTTPResponseBody) *RuleError {
 	switch {
 	case h.complete:
 		return byApplication(BodyLast, "http.response.body was sent after the last")
@@ -106,7 +106,7 @@ func (h *httpRules) left() { h.disconnected = true }
 // gone: with the response complete, http.disconnect says only that.
 func (h *httpRules) gone() bool { return h.disconnected && !h.complete }
 
-func (h *httpRules) returned(err error) *Fault {
+func (h *httpRules) returned(err error) *RuleError {
 	if err == nil && !h.complete && !h.disconnected {
 		return byApplication(BodyComplete, "it returned without the last http.response.body")
 	}

@@ -6,7 +6,7 @@ type lifespanRules struct {
 	ended bool // a start-up or a shutdown failed
 }
 
-func (l *lifespanRules) receives() *Fault {
+func (l *lifespanRules) receives() *RuleError {
 	if l.phase == starting || l.phase == stopping {
 		return byApplication(LifespanAnswer, "receive was called before the last event was answered")
 	}
@@ -16,7 +16,7 @@ func (l *lifespanRules) receives() *Fault {
 	return nil
 }
 
-func (l *lifespanRules) received(e Event) *Fault {
+func (l *lifespanRules) received(e Event) *RuleError {
 	switch e.(type) {
 	case *LifespanStartup:
 		if l.phase != called {
@@ -34,7 +34,7 @@ func (l *lifespanRules) received(e Event) *Fault {
 	return nil
 }
 
-func (l *lifespanRules) sends(e Event) *Fault {
+func (l *lifespanRules) sends(e Event) *RuleError {
 	asked := starting
 	switch e.(type) {
 	case nil:
@@ -66,7 +66,7 @@ func (l *lifespanRules) left() {}
 
 func (l *lifespanRules) gone() bool { return false }
 
-func (l *lifespanRules) returned(err error) *Fault {
+func (l *lifespanRules) returned(err error) *RuleError {
 	if err == nil && (l.phase == starting || l.phase == stopping) {
 		return byApplication(LifespanAnswer, "it returned without an answer")
 	}

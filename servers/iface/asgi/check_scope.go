@@ -9,7 +9,7 @@ import (
 )
 
 // checkScope judges a scope by itself.
-func checkScope(s *Scope) *Fault {
+func checkScope(s *Scope) *RuleError {
 	switch s.Type {
 	case TypeHTTP, TypeWebSocket:
 	case TypeLifespan:
@@ -17,7 +17,7 @@ func checkScope(s *Scope) *Fault {
 	default:
 		return byServer(ScopeType, "%q", s.Type)
 	}
-	for _, check := range []func(*Scope) *Fault{
+	for _, check := range []func(*Scope) *RuleError{
 		checkVersions, checkTarget, checkRequestHeaders, checkAddresses, checkSubprotocols,
 	} {
 		if f := check(s); f != nil {
@@ -27,7 +27,7 @@ func checkScope(s *Scope) *Fault {
 	return nil
 }
 
-func checkLifespanScope(s *Scope) *Fault {
+func checkLifespanScope(s *Scope) *RuleError {
 	if s.ASGI.Version != Version || !slices.Contains([]string{"", "1.0", "2.0"}, s.ASGI.SpecVersion) {
 		return byServer(ScopeASGI, "%+v", s.ASGI)
 	}
@@ -38,7 +38,7 @@ func checkLifespanScope(s *Scope) *Fault {
 	return nil
 }
 
-func checkVersions(s *Scope) *Fault {
+func checkVersions(s *Scope) *RuleError {
 	socket := s.Type == TypeWebSocket
 	schemes := []string{"", "http", "https"}
 	if socket {
@@ -59,7 +59,7 @@ func checkVersions(s *Scope) *Fault {
 	return nil
 }
 
-func checkTarget(s *Scope) *Fault {
+func checkTarget(s *Scope) *RuleError {
 	if !strings.HasPrefix(s.Path, "/") {
 		return byServer(ScopePath, "%q does not begin with a slash", s.Path)
 	}
@@ -103,7 +103,7 @@ func unescape(s string) (string, bool) {
 	return string(b), true
 }
 
-func checkRequestHeaders(s *Scope) *Fault {
+func checkRequestHeaders(s *Scope) *RuleError {
 	if why := badHeaders(s.Headers); why != "" {
 		return byServer(ScopeHeaders, "%s", why)
 	}
@@ -137,7 +137,7 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-func checkAddresses(s *Scope) *Fault {
+func checkAddresses(s *Scope) *RuleError {
 	c := s.Client
 	if c != (Address{}) && (net.ParseIP(c.Host) == nil || c.Port < 1 || c.Port > 65535) {
 		return byServer(ScopeAddress, "client %+v is not an IP address and a port", c)
@@ -148,7 +148,7 @@ func checkAddresses(s *Scope) *Fault {
 	return nil
 }
 
-func checkSubprotocols(s *Scope) *Fault {
+func checkSubprotocols(s *Scope) *RuleError {
 	if s.Type != TypeWebSocket && len(s.Subprotocols) > 0 {
 		return byServer(ScopeSubprotocols, "an http scope has some")
 	}

@@ -31,8 +31,8 @@ func lifespanScope() *Scope {
 	return &Scope{Type: TypeLifespan, ASGI: ASGI{"3.0", "2.0"}, State: map[string]any{}}
 }
 
-// A step is what an application does next: it receives if send is nil.
-type step struct{ send Event }
+// A step is to receive.
+type step struct{}
 
 func receiving() step { return step{} }
 
@@ -212,7 +212,7 @@ func TestCheckApplication(t *testing.T) {
 // blames holds an error against the rule that should have been broken.
 func blames(t *testing.T, err error, rule Rule, who string) {
 	t.Helper()
-	var f *Fault
+	var f *RuleError
 	errors.As(err, &f)
 	switch {
 	case rule == "" && f != nil:

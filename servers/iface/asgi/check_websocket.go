@@ -20,14 +20,14 @@ type webSocketRules struct {
 // answered says whether the handshake was.
 func (w *webSocketRules) answered() bool { return w.accepted || w.denying || w.over }
 
-func (w *webSocketRules) receives() *Fault {
+func (w *webSocketRules) receives() *RuleError {
 	if w.connected && !w.answered() && !w.disconnected {
 		return byApplication(HandshakeAnswer, "receive was called before websocket.connect was answered")
 	}
 	return nil
 }
 
-func (w *webSocketRules) received(e Event) *Fault {
+func (w *webSocketRules) received(e Event) *RuleError {
 	_, closing := e.(*WebSocketDisconnect)
 	if w.disconnected && !closing {
 		return byServer(SocketClosedLast, "%s came after websocket.disconnect", e.EventType())
@@ -54,7 +54,7 @@ func (w *webSocketRules) received(e Event) *Fault {
 	return nil
 }
 
-func (w *webSocketRules) message(e *WebSocketReceive) *Fault {
+func (w *webSocketRules) message(e *WebSocketReceive) *RuleError {
 	switch {
 	case !w.connected:
 		return byServer(ConnectFirst, "websocket.receive came before websocket.connect")
@@ -68,7 +68,7 @@ func (w *webSocketRules) message(e *WebSocketReceive) *Fault {
 	return nil
 }
 
-func (w *webSocketRules) sends(e Event) *Fault {
+func (w *webSocketRules) sends(e Event) *RuleError {
 	if e == nil {
 		return byApplication(SendProtocol, "nil was sent instead of an event")
 	}
@@ -102,7 +102,7 @@ func (w *webSocketRules) sends(e Event) *Fault {
 	}
 }
 
-func (w *webSocketRules) accept(e *WebSocketAccept) *Fault {
+func (w *webSocketRules) accept(e *WebSocketAccept) *RuleError {
 	switch {
 	case w.denying:
 		return byApplication(DenialOrder, "websocket.accept was sent amid a response")
@@ -120,7 +120,7 @@ func (w *webSocketRules) accept(e *WebSocketAccept) *Fault {
 	return nil
 }
 
-func (w *webSocketRules) send(e *WebSocketSend) *Fault {
+func (w *webSocketRules) send(e *WebSocketSend) *RuleError {
 	switch {
 	case w.denying:
 		return byApplication(DenialOrder, "websocket.send was sent amid a response")
@@ -134,7 +134,7 @@ func (w *webSocketRules) send(e *WebSocketSend) *Fault {
 	return nil
 }
 
-func (w *webSocketRules) close(e *WebSocketClose) *Fault {
+func (w *webSocketRules) close(e *WebSocketClose) *RuleError {
 	switch {
 	case w.denying:
 		return byApplication(DenialOrder, "websocket.close was sent amid a response")
@@ -144,7 +144,7 @@ func (w *webSocketRules) close(e *WebSocketClose) *Fault {
 	return nil
 }
 
-func (w *webSocketRules) deny(status int, headers []app.Field) *Fault {
+func (w *webSocketRules) deny(status int, headers []app.Field) *RuleError {
 	switch {
 	case w.scope.Extensions&ExtensionDenial == 0:
 		return byApplication(DenialExtension, "this server has no %s", ExtensionDenial.Name())
@@ -176,7 +176,7 @@ func (w *webSocketRules) left() { w.disconnected = true }
 
 func (w *webSocketRules) gone() bool { return w.disconnected }
 
-func (w *webSocketRules) returned(err error) *Fault {
+func (w *webSocketRules) returned(err error) *RuleError {
 	switch {
 	case err != nil || w.disconnected || !w.connected:
 	case !w.answered():

@@ -82,21 +82,21 @@ func Rules() (server, application []Rule) {
 		}
 }
 
-// A Fault is a rule that was broken.
-type Fault struct {
+// A RuleError is a rule that was broken.
+type RuleError struct {
 	Rule   Rule
 	By     string // "application" or "server"
 	Detail string
 }
 
-func (f *Fault) Error() string {
+func (f *RuleError) Error() string {
 	return "asgi: the " + f.By + " broke " + string(f.Rule) + ": " + f.Detail
 }
 
-func byServer(r Rule, format string, args ...any) *Fault {
-	return &Fault{r, "server", fmt.Sprintf(format, args...)}
+func byServer(r Rule, format string, args ...any) *RuleError {
+	return &RuleError{r, "server", fmt.Sprintf(format, args...)}
 }
 
-func byApplication(r Rule, format string, args ...any) *Fault {
-	return &Fault{r, "application", fmt.Sprintf(format, args...)}
+func byApplication(r Rule, format string, args ...any) *RuleError {
+	return &RuleError{r, "application", fmt.Sprintf(format, args...)}
 }
