@@ -79,6 +79,8 @@ type Plan struct {
 	Programs servers.Programs
 	Store    *Store // where results are kept; nil = in memory only
 	Raw      bool   // keep every hit, in vegeta's encoding; needs a Store
+
+	leftOut []string // scenarios' own models that can't run here, and why
 }
 
 // NewPlan crosses scenarios with contestants; where there are none, each
@@ -99,6 +101,9 @@ func NewPlan(scs []*Scenario, cs []*Contestant, trials int) (*Plan, error) {
 			if mine, err = contestants(s.Models); err != nil {
 				return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 			}
+			if mine, err = p.available(s, mine); err != nil {
+				return nil, err
+			}
 		}
 		if len(mine) == 0 {
 			return nil, fmt.Errorf("scenario %s names no models; name some on the command line", s.Name)
@@ -117,6 +122,27 @@ func NewPlan(scs []*Scenario, cs []*Contestant, trials int) (*Plan, error) {
 		return nil, errors.New("nothing to measure: no scenario")
 	}
 	return p, nil
+}
+
+// available leaves out those of a scenario's own models whose programs are not
+// installed here: what the scenario is about shows in the others too.
+// Expectations of them are not asked. (Models that were named on the command
+// line are refused instead.)
+func (p *Plan) available(s *Scenario, all []*Contestant) ([]*Contestant, error) {
+	var here []*Contestant
+	var last error
+	for _, c := range all {
+		if err := c.Available(); err != nil {
+			last = err
+			p.leftOut = append(p.leftOut, fmt.Sprintf("%s goes without %s: %v", s.Name, c.Label, err))
+			continue
+		}
+		here = append(here, c)
+	}
+	if len(here) == 0 && last != nil {
+		return nil, fmt.Errorf("scenario %s: none of its models can run here: %w", s.Name, last)
+	}
+	return here, nil
 }
 
 // Measuring is how long traffic will flow in all, at least: an open loop may

@@ -32,6 +32,9 @@ func Run(ctx context.Context, p *Plan, on func(Event)) (*Result, error) {
 		Name: p.Name, Scenarios: p.scenarios(), Models: r.result.Models,
 		Trials: p.Trials, Total: len(r.jobs), Measuring: p.Measuring(),
 	})
+	for _, why := range p.leftOut {
+		r.note("%s", why)
+	}
 	before, beforeErr := process.ReadMachine()
 	err = r.run(ctx)
 	if after, afterErr := process.ReadMachine(); beforeErr == nil && afterErr == nil {
