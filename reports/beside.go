@@ -91,6 +91,8 @@ func (e *evidence) crowdWords() string {
 		return fmt.Sprintf("%s beside it took connections alone, of which this model has no fixed number.", b.words)
 	case e.slots == 0:
 		return ""
+	case b.held < someHeld && e.front != "":
+		return fmt.Sprintf("%s beside it held %s and hardly any of %s behind it.", b.words, e.front, count(e.slots, e.noun))
 	case b.held < someHeld:
 		return fmt.Sprintf("%s beside it held hardly any of %s.", b.words, count(e.slots, e.noun))
 	}

@@ -48,6 +48,7 @@ type evidence struct {
 	slots      int
 	noun       string
 	perRequest string // what is made for each request: a process, a connection
+	front      string // the program before the model; "" = there is none
 
 	wait      float64 // that the application waits for each request; -1 if unknown
 	works     bool    // the application has CPU work to do
@@ -159,7 +160,7 @@ func (c *cellTrials) evidence(res *scenarios.Result) *evidence {
 	steady, _ := c.scenario.Steady()
 	e := &evidence{
 		open: !c.scenario.Closed(), clients: steady.UsersFrom, think: steady.Think.Seconds(), random: steady.ThinkExponential,
-		slots: c.model.Slots, noun: c.model.Noun, perRequest: c.perRequest(),
+		slots: c.model.Slots, noun: c.model.Noun, perRequest: c.perRequest(), front: c.model.Front,
 		faults: c.Faults, hurt: c.scenario.Hurt.Seconds(),
 		wait:      -1,
 		cpu:       c.CPUPerRequest.Median / 1e3,

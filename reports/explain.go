@@ -172,6 +172,9 @@ func (e *evidence) cost() string {
 	default:
 		s = fmt.Sprintf("Each request takes %s of CPU", saidTime(e.cpu))
 	}
+	if e.front != "" {
+		s += ", " + e.front + " and what is behind it together"
+	}
 	if e.beside.clients > 0 || e.faults != nil {
 		s += ", all that the server did counted in"
 	}

@@ -56,6 +56,10 @@ func TestExplain(t *testing.T) {
 			e.slots, e.perRequest, e.wait, e.works, e.cpu, e.generator, e.goodput = 16, perRequestProcess, 0, true, 0.008, 0, 240
 			e.clients = 2
 		}), "Each request starts a process, which then works: 8 ms of CPU; 2 cores can do at most 250/s; measured 240."},
+		{"CPU behind a front", base(func(e *evidence) {
+			e.perRequest, e.front, e.wait, e.cpu, e.generator, e.goodput = "", "nginx", 0, 0.00015, 0.00005, 9500
+		}), "Each request takes 0.15 ms of CPU, nginx and what is behind it together, and 0.05 ms in the load generator; 2 cores can do at most 10,000/s; measured 9,500. " +
+			"50 clients share them, so an answer takes 50 / 9,500 per s = 5.26 ms."},
 		{"CPU for work", base(func(e *evidence) {
 			e.slots, e.wait, e.works, e.cpu, e.generator, e.goodput = 0, 0, true, 0.0051, 0, 371
 		}),

@@ -92,4 +92,8 @@ type ModelInfo struct {
 	// PerRequest names what the model makes anew for each request, if
 	// anything: "process" (CGI), "connection" (a sync worker), "".
 	PerRequest string `json:"per_request,omitempty"`
+	// Front is the program before the model, if there is one; Instances is how
+	// many of the model are behind it.
+	Front     string `json:"front,omitempty"`
+	Instances int    `json:"instances,omitempty"`
 }

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -53,10 +54,22 @@ func contestants(entries []Entry) ([]*Contestant, error) {
 
 // Info is what results say about the contestant.
 func (c *Contestant) Info() ModelInfo {
-	return ModelInfo{
+	m := ModelInfo{
 		Label: c.Label, Spec: c.Spec.String(), Name: c.Model.Name, Doc: c.Model.Doc, Options: c.Settings,
 		Slots: c.Slots(), Noun: c.Model.Noun, PerRequest: c.Model.PerRequest,
 	}
+	if c.Front != nil {
+		m.Front, m.Instances = c.Front.Name, c.Instances()
+		m.Doc += ", behind " + c.Front.Name
+		m.Options = maps.Clone(c.Settings)
+		for k, v := range c.FrontSettings {
+			m.Options[c.Front.Name+":"+k] = v
+		}
+		if m.PerRequest == "connection" { // which the front makes, not the client
+			m.PerRequest = ""
+		}
+	}
+	return m
 }
 
 // A Cell is one scenario put to one contestant.

@@ -58,7 +58,7 @@ func (c *Configured) link(l *Launch, address string) (_ *chain, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up %s: %w", c.Front.Name, err)
 	}
-	for n := range c.instances() {
+	for n := range c.Instances() {
 		commands := c.Model.Commands(c.Settings, l.Programs)
 		if slow := c.FrontSettings["slow"]; n == 0 && slow != "1" {
 			for _, cmd := range commands {

@@ -83,8 +83,8 @@ func balancing() []Option {
 // waits as many times as long.
 const slowVariable = "GATEWAYLAB_SLOW"
 
-// instances is how many of the model are started.
-func (c *Configured) instances() int {
+// Instances is how many of the model are started.
+func (c *Configured) Instances() int {
 	if c.Front == nil {
 		return 1
 	}
@@ -96,7 +96,7 @@ func (c *Configured) listeners() int {
 	if c.FrontSettings["balance"] == "shared" {
 		return 1
 	}
-	return c.instances()
+	return c.Instances()
 }
 
 // network is the kind of socket between front and model.

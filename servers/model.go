@@ -193,7 +193,7 @@ func settle(name string, known []Option, given []Setting) (Settings, error) {
 
 // Slots is how many requests the configured model can hold at once, all its
 // instances together; 0 for as many as come.
-func (c *Configured) Slots() int { return c.instances() * c.Model.Slots(c.Settings) }
+func (c *Configured) Slots() int { return c.Instances() * c.Model.Slots(c.Settings) }
 
 func whole(low, high int) func(string) error {
 	return func(v string) error {
