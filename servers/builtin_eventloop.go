@@ -7,7 +7,7 @@ func eventloop() Model {
 		Process:   "one process with one thread, many requests side by side",
 		Wire:      WireHTTP,
 		Interface: "ASGI",
-		HTTP:      "1.0, 1.1",
+		HTTP:      "1.0, 1.1, WebSocket",
 		Async:     true,
 		Options: []Option{
 			{"pool", "0", "threads that do what would block the loop's (blocking calls, computing); 0 = the loop does it", whole(0, 1024)},

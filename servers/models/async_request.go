@@ -34,7 +34,7 @@ func (c *asyncConn) next() bool {
 	last := c.server.leaving.Load() || c.served+1 == c.server.requests
 	c.response.Reset(&c.request, !last)
 	c.response.Date = c.server.dates.at(time.Now())
-	if c.wantsSocket() {
+	if wantsSocket(&c.request) {
 		c.upgrade()
 		return false
 	}

@@ -2,17 +2,17 @@ package models
 
 import (
 	"bufio"
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
 	"gatewaylab/servers/iface/asgi"
-	"gatewaylab/servers/wire/http1"
 )
 
 // The WebSocket library is gobwas/ws, of the well-kept ones the one that
@@ -30,19 +30,45 @@ const (
 	frameRoom = ws.MaxHeaderSize
 )
 
+// A socketConn is the connection under a WebSocket, of a server with a goroutine
+// for each or of one with an event loop for all.
+type socketConn interface {
+	// The handshake's answer over HTTP, where it has one.
+	asgi.Answer
+	last()                          // it will be the connection's last
+	refuse(status int, text string) // instead of the application's; the connection ends
+
+	// opened is called when the handshake has succeeded. It returns what has
+	// been read beyond it.
+	opened() (early []byte)
+	// readFrame reads, once. The client may be silent between frames, but not
+	// stall within one. Where it was for too long, and where the server is
+	// stopping, the error is a timeout.
+	readFrame(p []byte, within bool) (int, error)
+	writeFrame(p []byte) error // all of p
+	stopping() bool
+	show(busy bool)   // on the scoreboard
+	bye(frame []byte) // the last one; the client is given a moment to see it
+
+	hangUp() // ends the connection when the client has seen the answer
+	cutOff() // resets it
+	drop()   // closes it
+}
+
 // A socket is one WebSocket: the server's side of a websocket scope. It reads
-// and writes on its connection's goroutine.
+// and writes where the application runs.
 type socket struct {
-	conn   *asyncConn
-	scope  asgi.Scope
-	key    string
-	in     *wsutil.Reader
-	early  []byte // was read with the request
-	within bool   // a frame or a message
-	closed bool   // the client has closed, and was answered
-	phase  socketPhase
-	buffer *[]byte // what the last message is in, behind frameRoom
-	end    asgi.WebSocketDisconnect
+	conn    socketConn
+	scope   asgi.Scope
+	key     string
+	in      *wsutil.Reader
+	early   []byte // was read with the request
+	within  bool   // a frame or a message
+	closed  bool   // the client has closed, and was answered
+	phase   socketPhase
+	buffers *sync.Pool // of *[]byte
+	buffer  *[]byte    // what the last message is in, behind frameRoom
+	end     asgi.WebSocketDisconnect
 
 	message asgi.WebSocketReceive
 }
@@ -65,16 +91,16 @@ var (
 )
 
 // serve calls the application, and sees to it that the connection is closed.
-func (s *socket) serve(ctx *asyncContext) error {
-	err := s.conn.server.app(ctx, &s.scope, s.receive, s.send)
+func (s *socket) serve(ctx context.Context, a asgi.App) error {
+	err := a(ctx, &s.scope, s.receive, s.send)
 	s.release()
 	switch s.phase {
 	case socketNew, socketAsked:
 		if err == nil {
 			err = errors.New("asgi: the application returned without an answer to the handshake")
 		}
-		s.conn.response.Close()
-		_ = s.conn.answer(500, "500 internal server error: the application failed\n") // or nobody is there
+		s.conn.last()
+		_ = answer(s.conn, 500, "500 internal server error: the application failed\n") // or nobody is there
 		s.conn.hangUp()
 		return err
 	case socketOpen:
@@ -96,18 +122,14 @@ func (s *socket) serve(ctx *asyncContext) error {
 	return err
 }
 
-// begin is for a handshake that succeeds. The connection lets go of what HTTP
-// needed, as most WebSockets are idle.
-func (s *socket) begin() {
-	c := s.conn
+// open is for a handshake that succeeds.
+func (s *socket) open() {
 	s.phase = socketOpen
-	s.early = bytes.Clone(c.in.Buffered())
-	c.in, c.request, c.response, c.exchange = nil, http1.Request{}, http1.Response{}, asgi.Exchange{}
+	s.early = s.conn.opened()
 	s.in = &wsutil.Reader{
 		Source: bufio.NewReaderSize(s, 1<<10), State: ws.StateServerSide, CheckUTF8: true, MaxMessageSize: maxMessage,
 		OnIntermediate: s.control,
 	}
-	c.slot.drop() // the handshake is not one of the requests that are counted
 }
 
 func (s *socket) receive() (asgi.Event, error) {
@@ -172,24 +194,23 @@ func (s *socket) send(e asgi.Event) error {
 // next waits for a frame and answers it, or returns the message that begins
 // with it.
 func (s *socket) next() (asgi.Event, error) {
-	c := s.conn
 	head, err := s.in.NextFrame()
 	if err != nil {
 		switch {
 		case !isTimeout(err) || s.within:
-		case c.server.leaving.Load():
+		case s.conn.stopping():
 			err = errGoingAway
 		default:
 			err = errIdle
 		}
 		return nil, err
 	}
-	s.within, c.patience = true, newPatience(c.server.timeout)
+	s.within = true
 	defer func() { s.within = false }()
 	if head.OpCode.IsControl() {
 		return nil, s.control(head, s.in)
 	}
-	c.slot.setBusy(true)
+	s.conn.show(true)
 	return s.read(head)
 }
 
@@ -201,7 +222,7 @@ func (s *socket) control(head ws.Header, payload io.Reader) error {
 
 // read reads a message.
 func (s *socket) read(head ws.Header) (asgi.Event, error) {
-	buffer, ok := s.conn.server.buffers.Get().(*[]byte)
+	buffer, ok := s.buffers.Get().(*[]byte)
 	if !ok {
 		buffer = new([]byte)
 		*buffer = make([]byte, 4<<10)
@@ -235,11 +256,11 @@ func (s *socket) read(head ws.Header) (asgi.Event, error) {
 // release takes back the last message, with which the application is done.
 func (s *socket) release() {
 	if s.buffer != nil {
-		s.conn.server.buffers.Put(s.buffer)
+		s.buffers.Put(s.buffer)
 		s.buffer = nil
 	}
 	if s.phase == socketOpen || s.in != nil {
-		s.conn.slot.setBusy(false)
+		s.conn.show(false)
 	}
 }
 
@@ -281,16 +302,16 @@ func (s *socket) Read(p []byte) (int, error) {
 		s.early = s.early[n:]
 		return n, nil
 	}
-	c := s.conn
-	if c.phase = readsBody; !s.within {
-		c.phase = readsNothing
-		return c.await(p)
-	}
-	return c.read(p)
+	return s.conn.readFrame(p, s.within)
 }
 
-// Write writes to the client.
-func (s *socket) Write(p []byte) (int, error) { return s.conn.write(p) }
+// Write writes to the client, who may not stall.
+func (s *socket) Write(p []byte) (int, error) {
+	if err := s.conn.writeFrame(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
 
 // close ends a WebSocket for a reason that the client or the server has.
 func (s *socket) close(why error) {
@@ -324,21 +345,11 @@ func (s *socket) close(why error) {
 	s.bye(code, why.Error())
 }
 
-// bye tells the client why the WebSocket ends and waits a moment for its
-// answer.
+// bye tells the client why the WebSocket ends.
 func (s *socket) bye(code ws.StatusCode, why string) {
 	s.phase = socketOver
-	c := s.conn
 	frame, err := ws.CompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, why)))
-	if err != nil || c.SetDeadline(time.Now().Add(closePatience)) != nil {
-		return
-	}
-	if _, err := c.Conn.Write(frame); err != nil {
-		return
-	}
-	// Closed with something unread, the connection would be reset, and the
-	// client might never see why.
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_, _ = io.Copy(io.Discard, c.Conn)
+	if err == nil { // of course
+		s.conn.bye(frame)
 	}
 }

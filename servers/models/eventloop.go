@@ -15,7 +15,6 @@ import (
 
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface/asgi"
-	"gatewaylab/servers/process"
 	"gatewaylab/servers/trace/recorder"
 	"gatewaylab/servers/wire/http1"
 )
@@ -109,7 +108,8 @@ type loop struct {
 	sleeping atomic.Bool // in the poller, or about to be
 	wake     [2]int      // a pipe
 
-	waste [16 << 10]byte // what nobody reads
+	waste   [16 << 10]byte // what nobody reads
+	buffers sync.Pool      // of *[]byte: the messages of WebSockets
 }
 
 func (l *loop) listen(backlog int) error {
@@ -153,7 +153,7 @@ func (l *loop) heed(signals <-chan os.Signal) {
 			}
 			l.post(l.leave)
 		case <-l.env.Orphaned:
-			os.Exit(1)
+			os.Exit(0)
 		}
 	}
 }
@@ -362,19 +362,4 @@ func (p *pool) do(w func()) {
 	p.work = append(p.work, w)
 	p.mu.Unlock()
 	p.some.Signal()
-}
-
-// begin and end show a request on the scoreboard.
-func (l *loop) begin(s *process.Slot) {
-	if s == nil {
-		l.env.Board.Unslotted(1)
-	}
-	s.Busy()
-}
-
-func (l *loop) end(s *process.Slot) {
-	if s == nil {
-		l.env.Board.Unslotted(-1)
-	}
-	s.Idle()
 }

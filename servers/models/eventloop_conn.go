@@ -1,8 +1,8 @@
 package models
 
 import (
-	"errors"
 	"io"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +35,7 @@ type loopConn struct {
 	readable bool // there may be something to read
 	writable bool // the kernel may take something
 	ended    bool // the client sends nothing more
+	busy     bool // on the scoreboard
 	closing  bool // once everything is sent
 	queued   bool // among loop.turns
 	served   int
@@ -56,8 +57,6 @@ const (
 	// stepsATime is how much one connection may do before others have their turn.
 	stepsATime = 64
 )
-
-var errSlow = errors.New("the client has stalled")
 
 // ready takes what the kernel says.
 func (c *loopConn) ready(r readiness) {
@@ -170,7 +169,7 @@ func (c *loopConn) parse() bool {
 	c.deadline.when = 0
 	c.budget = c.loop.timeout
 	c.state = serving
-	c.loop.begin(c.slot)
+	c.begin()
 	x.start()
 	return true
 }
@@ -179,13 +178,13 @@ func (c *loopConn) parse() bool {
 // connection.
 func (c *loopConn) refuse(err error) {
 	x := c.x
-	c.loop.begin(c.slot)
+	c.begin()
 	x.resp.Reset(nil, false)
 	if x.refuse(err) != nil { // can't be: nothing has been answered
 		c.reset()
 		return
 	}
-	c.loop.end(c.slot)
+	c.done()
 	x.begun = false
 	c.closing = true
 }
@@ -198,7 +197,7 @@ func (c *loopConn) completed(err error) {
 		c.x = nil
 		return
 	}
-	l.end(c.slot)
+	c.done()
 	c.served++
 	c.state = reading
 	switch {
@@ -206,7 +205,7 @@ func (c *loopConn) completed(err error) {
 		c.reset() // the client must not take what it got for the whole answer
 	case !x.resp.Keep():
 		c.closing = true
-		x.unread = !x.body.Ended()
+		x.unread = x.unread || !x.body.Ended()
 	case !x.body.Ended():
 		c.state = discarding
 		x.dropped = 0
@@ -325,7 +324,7 @@ func (c *loopConn) timedOut() {
 	case c.x != nil && len(c.x.resp.Bytes()) > 0:
 		c.reset()
 	case c.state == reading && c.x != nil && c.x.begun:
-		c.refuse(errSlow)
+		c.refuse(os.ErrDeadlineExceeded)
 		c.settle()
 	default:
 		c.close()
@@ -399,7 +398,7 @@ func (c *loopConn) close() {
 	l := c.loop
 	if c.state == serving { // the coroutine still has the exchange
 		c.x.ctx.end()
-		l.end(c.slot)
+		c.done()
 	} else if c.x != nil {
 		l.release(c.x)
 		c.x = nil
@@ -422,4 +421,39 @@ func (c *loopConn) left() bool {
 	var b [1]byte
 	n, _, err := unix.Recvfrom(c.fd, b[:], unix.MSG_PEEK)
 	return n <= 0 && err != unix.EAGAIN && err != unix.EINTR
+}
+
+// begin shows a request on the scoreboard, and done that it is over.
+func (c *loopConn) begin() {
+	if c.busy {
+		return
+	}
+	c.busy = true
+	if c.slot == nil {
+		c.loop.env.Board.Unslotted(1)
+	}
+	c.slot.Busy()
+}
+
+func (c *loopConn) done() {
+	if !c.busy {
+		return
+	}
+	c.busy = false
+	if c.slot == nil {
+		c.loop.env.Board.Unslotted(-1)
+	}
+	c.slot.Idle()
+}
+
+// drop makes the slot idle without counting a request.
+func (c *loopConn) drop() {
+	if !c.busy {
+		return
+	}
+	c.busy = false
+	if c.slot == nil {
+		c.loop.env.Board.Unslotted(-1)
+	}
+	c.slot.Drop()
 }

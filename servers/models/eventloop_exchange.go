@@ -50,6 +50,7 @@ const (
 	forTime
 	forDone  // what it has begun
 	forInput // from the client
+	forFrame // of a WebSocket, which may not come for long
 	forRoom  // in the kernel's buffer for what is to be sent
 )
 
@@ -97,7 +98,7 @@ func (l *loop) exchange(c *loopConn) *loopExchange {
 	if l.pool != nil {
 		x.lent.Offload = x.offload
 	}
-	x.origin.Loop = &x.lent
+	x.origin.Loop, x.origin.Extensions = &x.lent, asgi.ExtensionDenial
 	x.alarm.fire = func() { x.resume(nil) }
 	return x
 }
@@ -109,8 +110,8 @@ func (l *loop) release(x *loopExchange) {
 	}
 	x.conn = nil
 	l.stop(&x.alarm)
-	if cap(x.in) > l.readSize || len(l.exchanges) >= unusedKept {
-		return // the buffers have grown for a head that was large
+	if cap(x.in) != l.readSize || len(l.exchanges) >= unusedKept {
+		return // the buffer has grown for a head that was large, or was given up
 	}
 	x.in, x.at = x.in[:0], 0
 	x.begun, x.unread, x.bodyErr = false, false, nil
@@ -207,8 +208,11 @@ func (x *loopExchange) suspend(what waiting) error {
 		return app.ErrGone
 	}
 	l.tick()
-	if what == forInput || what == forRoom || len(x.resp.Bytes()) > 0 {
+	switch {
+	case what == forInput || what == forRoom || len(x.resp.Bytes()) > 0:
 		c.awaits(true)
+	case what == forFrame:
+		l.set(&c.deadline, l.keepalive)
 	}
 	x.waiting = what
 	x.co.yield(struct{}{})
@@ -219,6 +223,7 @@ func (x *loopExchange) suspend(what waiting) error {
 		return app.ErrGone
 	}
 	c.awaits(false)
+	c.deadline.when = 0
 	return err
 }
 
@@ -230,9 +235,12 @@ func (x *loopExchange) ready(r readiness) {
 		return
 	}
 	switch x.waiting {
-	case forInput:
+	case forInput, forFrame:
 		if r.in {
 			x.resume(nil)
+		} else if x.waiting == forFrame && c.since > 0 && len(x.resp.Bytes()) == 0 {
+			c.awaits(false)
+			x.loop.set(&c.deadline, x.loop.keepalive)
 		}
 	case forRoom:
 		if !c.crowded() {
@@ -251,16 +259,21 @@ func (x *loopExchange) ready(r readiness) {
 
 // stalled is called when the client was waited for too long.
 func (x *loopExchange) stalled() {
-	if x.waiting == forInput && len(x.resp.Bytes()) == 0 {
-		x.resume(errSlow)
+	if (x.waiting == forInput || x.waiting == forFrame) && len(x.resp.Bytes()) == 0 {
+		x.resume(os.ErrDeadlineExceeded)
 		return
 	}
 	x.conn.reset()
 	x.resume(app.ErrGone)
 }
 
-// leave is called when the server is to stop.
-func (x *loopExchange) leave() {}
+// leave is called when the server is to stop. A WebSocket is closed when it has
+// sent back what it is at.
+func (x *loopExchange) leave() {
+	if x.waiting == forFrame {
+		x.resume(os.ErrDeadlineExceeded)
+	}
+}
 
 func (x *loopExchange) sleep(d time.Duration) error {
 	if x.conn.state == gone {
@@ -333,12 +346,15 @@ func (x *loopExchange) run() (err error) {
 			err = x.refuse(&http1.Error{Status: 500, Why: "the application failed"})
 		}
 	}()
+	x.origin.Client, x.origin.Server, x.origin.State = x.conn.client, l.server, l.lifespan.State()
+	if wantsSocket(&x.req) {
+		return x.upgrade()
+	}
 	a := &x.asgi
 	a.Body, a.Length, a.Answer = nil, x.req.Length, x
 	if x.req.Framing != http1.NoBody {
 		a.Body = x
 	}
-	x.origin.Client, x.origin.Server, x.origin.State = x.conn.client, l.server, l.lifespan.State()
 	a.Scope.SetHTTP(&x.req, &x.origin)
 	err = a.Serve(ctx, l.app)
 	var fault *asgi.BodyError
@@ -363,7 +379,7 @@ func (x *loopExchange) refuse(err error) error {
 	var fault *http1.Error
 	switch {
 	case errors.As(err, &fault):
-	case errors.Is(err, errSlow):
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		fault = &http1.Error{Status: 408, Why: "the request stopped coming"}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		fault = &http1.Error{Status: 400, Why: "the body is cut off"}
