@@ -116,7 +116,9 @@ func (r *PacketResponder) readSCGI() error {
 		if err != nil {
 			// A few bytes more tell what it is instead, if they come.
 			if more, _ := r.in.Peek(4); len(more) == 4 {
-				_, _, err = ParseNetstringLength(more)
+				if _, _, better := ParseNetstringLength(more); better != nil {
+					err = better
+				}
 			}
 			return err
 		}
