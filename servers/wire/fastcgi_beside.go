@@ -79,7 +79,7 @@ func (r *sharedRequest) abort(cause error) {
 	}
 	r.cause = cause
 	close(r.gone)
-	r.stdin.end(cause)
+	r.stdin.fail(cause)
 }
 
 func (r *sharedRequest) reason() error {

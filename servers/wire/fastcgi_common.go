@@ -41,7 +41,7 @@ func (c *FastCGI) tryShared(q *query) (*commonAnswer, error) {
 		return nil, err
 	}
 	a.leave = q.leave
-	a.release = context.AfterFunc(q.ctx, func() { a.out.end(fmt.Errorf("FastCGI: read the answer: %w", context.Cause(q.ctx))) })
+	a.release = context.AfterFunc(q.ctx, func() { a.out.fail(fmt.Errorf("FastCGI: read the answer: %w", context.Cause(q.ctx))) })
 	conn.writing.Lock()
 	conn.scratch = q.head(conn.scratch[:0], a.id, true)
 	_, err = conn.conn.Write(conn.scratch)
@@ -50,7 +50,7 @@ func (c *FastCGI) tryShared(q *query) (*commonAnswer, error) {
 		conn.fail(fmt.Errorf("FastCGI: send the request: %w", err))
 	} else if q.body != nil && q.length != 0 {
 		a.sending = &stream{body: q.body, left: q.length}
-		go a.sending.pump(a.send, func(err error) { a.out.end(err) })
+		go a.sending.pump(a.send, func(err error) { a.out.fail(err) })
 	}
 	if err = a.out.await(); err == nil || err == io.EOF {
 		return a, nil

@@ -232,14 +232,13 @@ func TestFastCGIClientHears(t *testing.T) {
 
 // A request that is given up ends in the responder, and others go on.
 func TestAbort(t *testing.T) {
-	var inside atomic.Int64
+	var begun atomic.Int64
 	ended := make(chan error, 16)
 	h := func(x *Exchange) error {
 		if v, _ := lookup(x.Vars, "MARK"); v != "" {
 			return mark(x)
 		}
-		inside.Add(1)
-		defer inside.Add(-1)
+		begun.Add(1)
 		if x.Gone != nil {
 			select {
 			case <-x.Gone:
@@ -279,6 +278,7 @@ func TestAbort(t *testing.T) {
 			for _, how := range []string{"the context ends", "closed"} {
 				ctx, cancel := context.WithCancel(t.Context())
 				failed := make(chan error, 1)
+				before := begun.Load()
 				go func() {
 					a, err := c.Do(ctx, []app.Field{{Name: "HANG", Value: "1"}}, nil)
 					if err == nil && how == "closed" {
@@ -292,7 +292,7 @@ func TestAbort(t *testing.T) {
 					}
 					failed <- err
 				}()
-				for limit := time.Now().Add(patience); inside.Load() == 0 && time.Now().Before(limit); {
+				for limit := time.Now().Add(patience); begun.Load() == before && time.Now().Before(limit); {
 					time.Sleep(time.Millisecond)
 				}
 				if how == "the context ends" || strings.Contains(name, "shared") { // those say nothing before

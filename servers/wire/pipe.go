@@ -48,16 +48,22 @@ func (p *pipe) feed(b []byte) {
 	p.moved.Broadcast()
 }
 
-// end ends the stream: with io.EOF after what is in it, with any other error
-// at once. Only the first end counts.
+// end ends the stream with err, after what is in it. Only the first end counts.
 func (p *pipe) end(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.err != nil {
-		return
+	if p.err == nil {
+		p.err = err
 	}
-	p.err = err
-	if err != io.EOF {
+	p.moved.Broadcast()
+}
+
+// fail ends the stream with err at once.
+func (p *pipe) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil || p.from < len(p.buf) {
+		p.err = err
 		p.buf, p.from = nil, 0
 	}
 	p.moved.Broadcast()
