@@ -60,7 +60,7 @@ func TestArrows(t *testing.T) {
 		"reports/dashboard":  {"reports", "scenarios", "scenarios/load", "servers/process"},
 		"servers/interop":    {},
 
-		"servers/trace":          {"servers", "servers/trace/recorder"},
+		"servers/trace":          {"servers", "servers/trace/recorder", "servers/wire"},
 		"servers/trace/recorder": {"servers/app", "servers/iface/asgi", "servers/iface/wsgi"},
 		"reports/hops":           {"servers/trace"},
 	}

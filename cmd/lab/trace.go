@@ -40,11 +40,11 @@ PATH is what starts with "/"; without one it is /hello. The request can be
 said in the words of curl. Times are of one passage through recorders; to
 compare how long things take, use lab compare.`,
 		Example: `  lab trace cgi '/echo?x=1'
-  lab trace prefork cgi async                   side by side
+  lab trace prefork fastcgi uwsgi               side by side
   lab trace cgi /upload -d name=value -H 'X-Request-Id: 7'
-  lab trace async --slow                        step by step, on a key
+  lab trace nginx+uwsgi --slow                  step by step, on a key
   lab trace cgi --format html > trace.html
-  lab trace cgi --pcap trace.pcap               for Wireshark or tshark`,
+  lab trace fastcgi --pcap trace.pcapng         for Wireshark or tshark`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: modelArgs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -115,7 +115,7 @@ func record(ctx context.Context, s streams, models []*servers.Configured, r trac
 	var traces []*trace.Trace
 	for _, m := range models {
 		limited, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("none within %s", timeout))
-		t, err := trace.Run(limited, m, servers.Launch{Programs: programs, Log: s.err}, r)
+		t, err := trace.Run(limited, m, servers.Launch{Programs: programs}, r)
 		cancel()
 		if ctx.Err() != nil {
 			return nil, errInterrupted

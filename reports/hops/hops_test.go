@@ -44,6 +44,7 @@ func TestFormats(t *testing.T) {
 		"chain80.txt":  func(w io.Writer) error { return Text(w, one, TextOptions{Width: 80}) },
 		"chain120.txt": func(w io.Writer) error { return Text(w, one, TextOptions{Width: 120, Full: true}) },
 		"both80.txt":   func(w io.Writer) error { return Text(w, two, TextOptions{Width: 80}) },
+		"uwsgi.md":     func(w io.Writer) error { return Markdown(w, []*trace.Trace{recorded(t, "uwsgi")}) },
 		"both.md":      func(w io.Writer) error { return Markdown(w, two) },
 		"both.mermaid": func(w io.Writer) error { return Mermaid(w, two) },
 		"both.html":    func(w io.Writer) error { return HTML(w, two) },

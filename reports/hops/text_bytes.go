@@ -88,8 +88,13 @@ func (t *textWriter) words(f *trace.Field, width int) (lines []string) {
 }
 
 func nameAndValue(f *trace.Field) string {
-	if f.Type == "" {
+	switch {
+	case f.Type == "" && f.Value == "":
+		return f.Name + " (empty)"
+	case f.Type == "":
 		return f.Name + " = " + f.Value
+	case f.Value == "":
+		return f.Name + " (empty " + f.Type + ")"
 	}
 	return f.Name + " = " + f.Value + " (" + f.Type + ")"
 }

@@ -16,6 +16,7 @@ import (
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface/wsgi"
 	"gatewaylab/servers/process"
+	"gatewaylab/servers/trace/recorder"
 	"gatewaylab/servers/wire"
 )
 
@@ -106,7 +107,7 @@ func respond(env *Env, status string, with func(*gatewayConn, wire.Handler, wire
 	}
 	c := &gatewayConn{worker: w, slot: w.slots[0],
 		syncConn: syncConn{beats: w.slots[0], stall: w.timeout, leaving: &w.accept.leaving}}
-	call := newCall(env, wsgi.Application(app.New()), status, false)
+	call := newCall(env, recorder.WSGI(wsgi.Application(app.New())), status, false)
 	r := with(c, call.serve, wire.ServeOptions{Phase: c.enter})
 	if err := env.Options.Err(); err != nil {
 		return fmt.Errorf("%w: %w", process.ErrBoot, err)

@@ -14,6 +14,7 @@ import (
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface/wsgi"
 	"gatewaylab/servers/process"
+	"gatewaylab/servers/trace/recorder"
 	"gatewaylab/servers/wire"
 )
 
@@ -49,7 +50,7 @@ func multiplexWork(env *Env) error {
 	for _, s := range w.slots {
 		m.free <- s
 	}
-	a := wsgi.Application(app.New())
+	a := recorder.WSGI(wsgi.Application(app.New()))
 	m.calls.New = func() any { return newCall(env, a, cgiStatus, true) }
 	m.mux = wire.NewFastCGIMultiplexer(m.call, wire.MultiplexOptions{
 		MaxConns: workers * requests, MaxReqs: workers * requests, Requests: requests, Timeout: w.timeout, Begin: m.begin,

@@ -1,40 +1,23 @@
 package trace
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"gatewaylab/servers/wire"
 )
 
-// The records of FastCGI 1.0 (FastCGI Specification §8).
-const (
-	fcgiBegin  = 1
-	fcgiEnd    = 3
-	fcgiParams = 4
-	fcgiStdin  = 5
-	fcgiStdout = 6
-	fcgiStderr = 7
-	fcgiData   = 8
-	fcgiGet    = 9
-	fcgiResult = 10
-	fcgiOther  = 11
-)
+// fcgiName is a record type's name without the prefix that all have.
+func fcgiName(t wire.RecordType) string { return strings.TrimPrefix(t.String(), "FCGI_") }
 
-var fcgiTypes = [...]string{"?", "BEGIN_REQUEST", "ABORT_REQUEST", "END_REQUEST", "PARAMS", "STDIN", "STDOUT", "STDERR", "DATA",
-	"GET_VALUES", "GET_VALUES_RESULT", "UNKNOWN_TYPE"}
-
-func fcgiName(kind byte) string {
-	if int(kind) < len(fcgiTypes) && kind > 0 {
-		return fcgiTypes[kind]
-	}
-	return "type " + strconv.Itoa(int(kind))
-}
+// streamed says whether a record's content is a piece of a stream.
+func streamed(t wire.RecordType) bool { return t >= wire.Params && t <= wire.Data }
 
 // A fcgiStream is what the records of one type and request carry together: a
 // stream is cut where its writer pleased (§3.3), names and header lines too.
 type fcgiStream struct {
-	kind     byte
+	kind     wire.RecordType
 	bytes    []byte
 	segments []segment
 }
@@ -48,12 +31,12 @@ type fcgiDecoder struct {
 	messages []Message
 	open     map[uint32]*fcgiStream // by type and request id
 	streams  []*fcgiStream
-	seen     map[byte]int
+	seen     map[wire.RecordType]int
 }
 
 // decodeFastCGI cuts a way of a FastCGI connection into its records (§3.3).
 func decodeFastCGI(b []byte) []Message {
-	d := &fcgiDecoder{b: b, open: map[uint32]*fcgiStream{}, seen: map[byte]int{}}
+	d := &fcgiDecoder{b: b, open: map[uint32]*fcgiStream{}, seen: map[wire.RecordType]int{}}
 	padding := map[int]Field{}
 	for at := 0; at < len(b); {
 		c := &cutter{b: b, at: at}
@@ -82,13 +65,16 @@ func decodeFastCGI(b []byte) []Message {
 // how much padding it cut.
 func (d *fcgiDecoder) record(c *cutter) (padding int) {
 	r := c.rest()
-	if len(r) < 8 || r[0] != 1 {
+	if len(r) < wire.RecordHeader || r[0] != 1 {
 		c.unknown("a record header of 8 bytes that begins with version 1 (FastCGI §3.3)")
 		d.messages = append(d.messages, Message{What: "no record", Short: "not understood"})
 		return 0
 	}
-	kind, id := r[1], binary.BigEndian.Uint16(r[2:])
-	length, pad := int(binary.BigEndian.Uint16(r[4:])), int(r[6])
+	head, err := wire.ParseHeader(r)
+	if err != nil { // can't be: its length and version are right
+		c.unknown(err.Error())
+	}
+	kind, id, length, pad := head.Type, head.ID, head.Content, head.Padding
 	name := fcgiName(kind)
 	c.row("record header", fmt.Sprintf("version 1, type %d %s, request %d, content %d, padding %d, reserved %d", kind, name, id, length, pad, r[7]), "FastCGI §3.3; numbers are big-endian", func(c *cutter) {
 		c.cut(1, "version", "1", "")
@@ -106,7 +92,7 @@ func (d *fcgiDecoder) record(c *cutter) (padding int) {
 	content := c.rest()[:min(length, len(c.rest()))]
 	key := uint32(kind)<<16 | uint32(id)
 	switch {
-	case kind >= fcgiParams && kind <= fcgiData && len(content) > 0:
+	case streamed(kind) && len(content) > 0:
 		s := d.open[key]
 		if s == nil {
 			s = &fcgiStream{kind: kind}
@@ -116,14 +102,14 @@ func (d *fcgiDecoder) record(c *cutter) (padding int) {
 		s.segments = append(s.segments, segment{len(d.messages), c.at, len(content)})
 		s.bytes = append(s.bytes, content...)
 		c.at += len(content)
-	case kind >= fcgiParams && kind <= fcgiData && length == 0:
+	case streamed(kind) && length == 0:
 		delete(d.open, key)
 		m.What += ", empty"
 		m.Short += " (end)"
 		c.fields[len(c.fields)-1].Meaning = "an empty record ends the stream (FastCGI §3.3)"
 	default:
 		fcgiContent(c, kind, len(content))
-		if kind == fcgiEnd || kind == fcgiBegin {
+		if kind == wire.EndRequest || kind == wire.BeginRequest {
 			for k := range d.open {
 				if uint16(k) == id {
 					delete(d.open, k)
@@ -140,67 +126,61 @@ func (d *fcgiDecoder) record(c *cutter) (padding int) {
 
 // fcgiContent cuts the content of a record that is no part of a stream (§4,
 // §5).
-func fcgiContent(c *cutter, kind byte, length int) {
+func fcgiContent(c *cutter, kind wire.RecordType, length int) {
 	content := c.rest()[:length]
-	end := c.at + length
 	switch {
-	case kind == fcgiBegin && length == 8:
-		role := binary.BigEndian.Uint16(content)
-		c.cut(2, "role", strconv.Itoa(int(role))+" "+word(int(role), "?", "RESPONDER", "AUTHORIZER", "FILTER"), "what the application is to be (FastCGI §5.1)")
-		c.cut(1, "flags", strconv.Itoa(int(content[2]))+map[bool]string{true: " KEEP_CONN", false: ""}[content[2]&1 == 1], "KEEP_CONN: the application leaves the connection open after the answer")
+	case kind == wire.BeginRequest && length == 8:
+		b, err := wire.ParseBegin(content)
+		if err != nil {
+			c.cut(length, "not understood", quote(content), err.Error())
+			return
+		}
+		c.cut(2, "role", fmt.Sprintf("%d %s", b.Role, strings.TrimPrefix(b.Role.String(), "FCGI_")), "what the application is to be (FastCGI §5.1)")
+		c.cut(1, "flags", strconv.Itoa(int(content[2]))+map[bool]string{true: " KEEP_CONN", false: ""}[b.KeepConn], "KEEP_CONN: the application leaves the connection open after the answer")
 		c.cut(5, "reserved", value(content[3:]), "")
-	case kind == fcgiEnd && length == 8:
-		c.cut(4, "appStatus", strconv.FormatUint(uint64(binary.BigEndian.Uint32(content)), 10), "what a CGI program would have exited with (FastCGI §5.5)")
-		c.cut(1, "protocolStatus", strconv.Itoa(int(content[4]))+" "+word(int(content[4]), "REQUEST_COMPLETE", "CANT_MPX_CONN", "OVERLOADED", "UNKNOWN_ROLE"), "how it ended for the protocol")
+	case kind == wire.EndRequest && length == 8:
+		e, err := wire.ParseEnd(content)
+		if err != nil {
+			c.cut(length, "not understood", quote(content), err.Error())
+			return
+		}
+		c.cut(4, "appStatus", strconv.FormatUint(uint64(e.AppStatus), 10), "what a CGI program would have exited with (FastCGI §5.5)")
+		c.cut(1, "protocolStatus", fmt.Sprintf("%d %s", e.Status, strings.TrimPrefix(e.Status.String(), "FCGI_")), "how it ended for the protocol")
 		c.cut(3, "reserved", value(content[5:]), "")
-	case kind == fcgiOther && length == 8:
+	case kind == wire.UnknownType && length == 8:
 		c.cut(1, "type", strconv.Itoa(int(content[0])), "the record type that is not known here (FastCGI §4.2)")
 		c.cut(7, "reserved", value(content[1:]), "")
-	case kind == fcgiGet || kind == fcgiResult:
+	case kind == wire.GetValues || kind == wire.GetValuesResult:
 		in := &cutter{b: content}
 		fcgiPairs(in, roleNone)
 		shift(in.fields, c.at)
 		c.fields = append(c.fields, in.fields...)
-		c.at = end
+		c.at += length
 	case length > 0:
 		c.cut(length, "content", quote(content), "")
 	}
 }
 
-func word(i int, words ...string) string {
-	if i < len(words) {
-		return words[i]
-	}
-	return "?"
-}
-
 // fcgiPairs cuts name-value pairs (§3.4): lengths of one byte up to 127, of
 // four with the top bit set above.
 func fcgiPairs(c *cutter, r role) {
-	size := func(b []byte) (n, width int) {
-		switch {
-		case len(b) >= 1 && b[0] < 0x80:
-			return int(b[0]), 1
-		case len(b) >= 4:
-			return int(binary.BigEndian.Uint32(b) & 0x7fffffff), 4
-		}
-		return 0, 0
-	}
 	for !c.done() {
 		b := c.rest()
-		nameLen, w1 := size(b)
-		valueLen, w2 := size(b[w1:])
-		if w1 == 0 || w2 == 0 || nameLen+valueLen > len(b)-w1-w2 {
+		name, val, rest, err := wire.ParsePair(b)
+		if err != nil {
 			c.unknown("a pair: two lengths, name, value (FastCGI §3.4)")
 			return
 		}
-		pair := b[w1+w2:]
-		name, val := pair[:nameLen], pair[nameLen:nameLen+valueLen]
+		lengths := len(b) - len(rest) - len(name) - len(val)
+		first := 1
+		if b[0] >= 0x80 {
+			first = 4
+		}
 		c.row(value(name), value(val), "", func(c *cutter) {
-			c.cut(w1, "name length", strconv.Itoa(nameLen), "")
-			c.cut(w2, "value length", strconv.Itoa(valueLen), "")
-			c.cut(nameLen, "name", value(name), "")
-			c.cut(valueLen, "value", value(val), "")
+			c.cut(first, "name length", strconv.Itoa(len(name)), "")
+			c.cut(lengths-first, "value length", strconv.Itoa(len(val)), "")
+			c.cut(len(name), "name", value(name), "")
+			c.cut(len(val), "value", value(val), "")
 		}).role = r
 	}
 }
@@ -208,15 +188,15 @@ func fcgiPairs(c *cutter, r role) {
 // fields cuts what a stream's records carry together.
 func (s *fcgiStream) fields() []Field {
 	switch s.kind {
-	case fcgiParams:
+	case wire.Params:
 		c := &cutter{b: s.bytes}
 		fcgiPairs(c, roleVariable)
 		return c.fields
-	case fcgiStdout:
+	case wire.Stdout:
 		fields, _ := cgiFields(s.bytes)
 		return fields
 	}
-	meaning := map[byte]string{fcgiStdin: "the request's body", fcgiStderr: "for the gateway's log", fcgiData: "a filter's file"}[s.kind]
+	meaning := map[wire.RecordType]string{wire.Stdin: "the request's body", wire.Stderr: "for the gateway's log", wire.Data: "a filter's file"}[s.kind]
 	return []Field{{Name: strings.ToLower(fcgiName(s.kind)), Value: quote(s.bytes), Length: len(s.bytes), Meaning: meaning}}
 }
 

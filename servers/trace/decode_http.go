@@ -30,6 +30,8 @@ func decodeResponses(b []byte, asked httpRequests) []Message {
 		status := find(head.Fields, roleStatus)
 		head.Short = strings.TrimSpace(status + " " + find(head.Fields, roleReason))
 		switch {
+		case status == "101" && d.at == len(d.b):
+			continue
 		case status == "101":
 			d.message("upgraded protocol", "upgraded", func(c *cutter) {
 				c.cut(len(c.b), "bytes", quote(c.rest()), "after 101 the connection speaks another protocol (RFC 9110 §7.8)")

@@ -2,9 +2,10 @@ package trace
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"strconv"
+
+	"gatewaylab/servers/wire"
 )
 
 // decodeSCGI cuts an SCGI request: the variables in a netstring, then the body.
@@ -13,9 +14,9 @@ func decodeSCGI(b []byte) []Message {
 		return nil
 	}
 	c := &cutter{b: b}
-	digits, _, ok := bytes.Cut(b, []byte(":"))
-	n, err := strconv.Atoi(string(digits))
-	if !ok || err != nil || n < 0 || n > len(b)-len(digits)-1 {
+	n, read, err := wire.ParseNetstringLength(b)
+	digits := b[:max(read-1, 0)]
+	if err != nil || read == 0 || n > len(b)-read {
 		c.unknown("a netstring: length in decimal, colon, variables, comma (SCGI)")
 		return []Message{{What: "request", Short: "not understood", Length: len(b), Fields: c.fields}}
 	}
@@ -49,20 +50,20 @@ func decodeUWSGI(b []byte) []Message {
 		return nil
 	}
 	c := &cutter{b: b}
-	if len(b) < 4 {
+	if len(b) < wire.UWSGIHeaderLen {
 		c.unknown("a packet header of 4 bytes")
 		return []Message{{What: "request", Short: "not understood", Length: len(b), Fields: c.fields}}
 	}
-	size := int(binary.LittleEndian.Uint16(b[1:]))
-	c.row("packet header", fmt.Sprintf("modifier1 %d, datasize %d, modifier2 %d", b[0], size, b[3]), "modifier1 0: variables of a WSGI request; the size is little-endian", func(c *cutter) {
+	head := wire.ParseUWSGIHeader(b)
+	size := head.Size
+	c.row("packet header", fmt.Sprintf("modifier1 %d, datasize %d, modifier2 %d", head.Modifier1, size, head.Modifier2), "modifier1 0: variables of a WSGI request; the size is little-endian", func(c *cutter) {
 		c.cut(1, "modifier1", strconv.Itoa(int(b[0])), "")
 		c.cut(2, "datasize", strconv.Itoa(size), "")
 		c.cut(1, "modifier2", strconv.Itoa(int(b[3])), "")
 	})
 	for end := min(c.at+size, len(b)); c.at < end; {
-		name, ok1 := uwsgiString(b[c.at:end])
-		val, ok2 := uwsgiString(b[min(c.at+2+len(name), end):end])
-		if !ok1 || !ok2 {
+		name, val, _, err := wire.ParseUWSGIPair(b[c.at:end])
+		if err != nil {
 			c.cut(end-c.at, "not understood", quote(b[c.at:end]), "expected two strings, each behind its length in two bytes")
 			break
 		}
@@ -74,17 +75,6 @@ func decodeUWSGI(b []byte) []Message {
 		}).role = roleVariable
 	}
 	return withBody(b, c, "uwsgi packet", number(variableCount(c.fields), "variable"))
-}
-
-func uwsgiString(b []byte) ([]byte, bool) {
-	if len(b) < 2 {
-		return nil, false
-	}
-	n := int(binary.LittleEndian.Uint16(b))
-	if n > len(b)-2 {
-		return nil, false
-	}
-	return b[2 : 2+n], true
 }
 
 func variableCount(fields []Field) (n int) {

@@ -33,10 +33,13 @@ func (t *tracer) program(h *Hop, events []recorder.Event) {
 			h.To = filepath.Base(h.Address)
 		case recorder.ProgramInput:
 			stdin.note(at, e.Data)
+			stdin.drop(e.Dropped)
 		case recorder.ProgramOutput:
 			stdout.note(at, e.Data)
+			stdout.drop(e.Dropped)
 		case recorder.ProgramError:
 			stderr.note(at, e.Data)
+			stderr.drop(e.Dropped)
 		case recorder.ProgramEnd:
 			h.Exit = e.Text
 		}
@@ -83,6 +86,7 @@ func (t *tracer) call(h *Hop, events []recorder.Event) {
 		}
 		m.Offset = len(into.bytes)
 		into.note(at, e.Data)
+		into.drop(e.Dropped)
 		m.Length = len(into.bytes) - m.Offset
 		if m.Length > 0 {
 			m.Fields = append(m.Fields, Field{Name: "body", Value: quote(into.bytes[m.Offset:]), Offset: m.Offset, Length: m.Length})

@@ -203,7 +203,7 @@ func (o *origin) fromTarget(v string) string {
 	if v != o.target {
 		return ""
 	}
-	return o.at("the target in the request line, as it was sent")
+	return o.at("the target in the request line") + ", as it was sent"
 }
 
 func (o *origin) fromQuery(v string) string {
@@ -224,7 +224,7 @@ func (o *origin) fromPath(v string) string {
 	case v == path && (err != nil || v == decoded):
 		return o.at("the path in the target")
 	case v == path:
-		return o.at("the path in the target, as it was sent")
+		return o.at("the path in the target") + ", as it was sent"
 	case err == nil && (v == decoded || v == value([]byte(decoded))):
 		return o.at("the path in the target") + ", percent-decoded"
 	case err == nil && v != "" && strings.HasSuffix(decoded, v):

@@ -29,7 +29,8 @@ func Run(ctx context.Context, model *servers.Configured, l servers.Launch, reque
 		return nil, fmt.Errorf("trace: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	t := &tracer{clock: &clock{zero: time.Now()}, dir: dir}
+	t := &tracer{clock: &clock{zero: time.Now()}, dir: dir, log: &logged{also: l.Log}}
+	l.Log = t.log
 	if t.collector, err = newCollector(dir); err != nil {
 		return nil, err
 	}
@@ -81,6 +82,7 @@ type tracer struct {
 	clock     *clock
 	dir       string
 	collector *collector
+	log       *logged
 	taps      []*tap
 	hops      []servers.Hop // that the taps are in
 }
@@ -134,6 +136,7 @@ func (t *tracer) send(ctx context.Context, inst *servers.Instance, model *server
 		tap.forget()
 	}
 	t.collector.forget()
+	t.log.forget()
 	c := &client{clock: t.clock}
 	status, err := c.send(ctx, inst.URL(), r)
 	t.settle(ctx, inst)
@@ -152,6 +155,9 @@ func (t *tracer) send(ctx context.Context, inst *servers.Instance, model *server
 	trace.timing()
 	trace.explain()
 	trace.remark(c)
+	for _, line := range t.log.lines() {
+		trace.Notes = append(trace.Notes, "Log: "+line)
+	}
 	return trace
 }
 

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"gatewaylab/servers/trace/recorder"
 )
 
 // Limit is how much of one stream is kept: what comes after is passed on and
 // counted.
-const Limit = 4 << 20
+const Limit = recorder.Limit
 
 func gap(where string, from, to int) string { return fmt.Sprintf("%s: bytes %d–%d", where, from, to) }
 
@@ -33,6 +35,13 @@ func (r *recording) note(at time.Duration, p []byte) {
 	if keep > 0 {
 		r.chunks = append(r.chunks, Chunk{at, keep})
 	}
+}
+
+// drop counts what was not kept.
+func (r *recording) drop(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dropped += int64(n)
 }
 
 // forget drops what has been recorded so far.

@@ -223,6 +223,9 @@ func TestProblems(t *testing.T) {
 	if tr.Status != 502 || tr.Hops[1].Exit != "exit status 70" || !strings.Contains(string(tr.Hops[1].Stream("stderr").Bytes), "crash was asked for") {
 		t.Errorf("cgi: status %d, the program ended with %q", tr.Status, tr.Hops[1].Exit)
 	}
+	if len(tr.Notes) == 0 || !strings.Contains(tr.Notes[0], "Log: ") || !strings.Contains(tr.Notes[0], "exit status 70") {
+		t.Errorf("cgi: the log is not in the notes: %q", tr.Notes)
+	}
 	tr = record(t, "prefork", trace.Request{Target: "/crash"})[0]
 	if tr.Status != 0 || !strings.Contains(tr.Problem, "without an answer") {
 		t.Errorf("prefork: status %d, %q", tr.Status, tr.Problem)
@@ -246,7 +249,47 @@ func TestProblems(t *testing.T) {
 // TLS is said, and what is inside it shown.
 func TestInsideTLS(t *testing.T) {
 	tr := record(t, "async:tls=on", trace.Request{Target: "/hello"})[0]
-	if tr.Status != 200 || len(tr.Notes) != 1 || !strings.Contains(tr.Notes[0], "TLS 1.3") {
+	if tr.Status != 200 || len(tr.Notes) == 0 || !strings.Contains(tr.Notes[0], "TLS 1.3") {
 		t.Errorf("status %d, notes %q", tr.Status, tr.Notes)
+	}
+}
+
+// A body larger than what is kept goes through all the same, and is counted.
+func TestLargeBody(t *testing.T) {
+	const size = 3 * trace.Limit
+	for _, spec := range []string{"front+prefork", "cgi", "async"} {
+		t.Run(spec, func(t *testing.T) {
+			t.Parallel()
+			tr := record(t, spec, trace.Request{Target: "/upload", Body: make([]byte, size)})[0]
+			if tr.Status != 200 || len(tr.Notes) < len(tr.Hops) {
+				t.Errorf("status %d, %s, notes %q", tr.Status, tr.Problem, tr.Notes)
+			}
+			for i := range tr.Hops {
+				if there, _ := tr.Hops[i].Size(); there < size || there > size+4096 {
+					t.Errorf("%s → %s: %d bytes there", tr.Hops[i].From, tr.Hops[i].To, there)
+				}
+			}
+		})
+	}
+}
+
+// The ASGI events of a WebSocket are a call's like others.
+func TestWebSocketScope(t *testing.T) {
+	tr := record(t, "async", trace.Request{Target: "/ws", Header: []trace.Header{
+		{Name: "Upgrade", Value: "websocket"}, {Name: "Connection", Value: "Upgrade"},
+		{Name: "Sec-WebSocket-Version", Value: "13"}, {Name: "Sec-WebSocket-Key", Value: "dGhlIHNhbXBsZSBub25jZQ=="},
+	}})[0]
+	if tr.Status != 101 || len(tr.Hops) != 2 {
+		t.Fatalf("status %d, %d hops", tr.Status, len(tr.Hops))
+	}
+	if f := field(t, &tr.Hops[1], "type"); f.Value != "websocket" {
+		t.Errorf("the scope's type is %q", f.Value)
+	}
+	var told []string
+	for _, m := range tr.Hops[1].Messages {
+		told = append(told, m.What)
+	}
+	if got := strings.Join(told, "; "); !strings.Contains(got, "receive: websocket.connect; send: websocket.accept; receive: websocket.disconnect") {
+		t.Errorf("told: %s", got)
 	}
 }

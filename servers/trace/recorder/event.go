@@ -45,7 +45,13 @@ type Event struct {
 	Text      string  `json:"text,omitempty"`
 	Values    []Value `json:"values,omitempty"`
 	Data      []byte  `json:"data,omitempty"`
+	// Dropped is how many bytes were left out of Data: of each call or program
+	// and kind of event, only the first Limit bytes are told.
+	Dropped int `json:"dropped,omitempty"`
 }
+
+// Limit is how many bytes of each kind a recorder tells of one call.
+const Limit = 4 << 20
 
 // HeaderField is the Type of a Value that is a field of an answer's head.
 const HeaderField = "header field"
@@ -90,13 +96,14 @@ type call struct {
 	r        *Recorder
 	number   int64
 	protocol string
+	told     map[string]int // bytes of each kind of event; under the recorder's lock
 }
 
 func (r *Recorder) begin(protocol string) *call {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls++
-	return &call{r: r, number: r.calls, protocol: protocol}
+	return &call{r: r, number: r.calls, protocol: protocol, told: map[string]int{}}
 }
 
 // tell sends an event, with the time at which tell was called.
@@ -108,6 +115,10 @@ func (c *call) tell(e Event) {
 		return
 	}
 	e.Process, e.Call, e.Interface = os.Getpid(), c.number, c.protocol
+	if keep := Limit - c.told[e.Kind]; len(e.Data) > keep {
+		e.Data, e.Dropped = e.Data[:keep], len(e.Data)-keep
+	}
+	c.told[e.Kind] += len(e.Data)
 	if err := c.r.out.Encode(e); err != nil {
 		c.r.out = nil
 		c.r.conn.Close()
