@@ -97,7 +97,7 @@ func BenchmarkPeers(b *testing.B) {
 	for round := range b.N {
 		for i := range there {
 			p := there[(round+i)%len(there)]
-			rates[p.name] = append(rates[p.name], hit(b, addrs[p.name]))
+			rates[p.name] = append(rates[p.name], hit(b, addrs[p.name], "-H", "Connection: close"))
 		}
 	}
 	b.StopTimer()
@@ -147,11 +147,11 @@ var perSecond = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
 
 // hit returns the rate that wrk gets answers at; an answer other than 2xx
 // fails the benchmark.
-func hit(b *testing.B, addr string) float64 {
+func hit(b *testing.B, addr string, options ...string) float64 {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "wrk", "-t1", "-c64", "-d3s", "-H", "Connection: close", fmt.Sprintf("http://%s/hello", addr)).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "wrk", append(options, "-t1", "-c64", "-d3s", fmt.Sprintf("http://%s/hello", addr))...).CombinedOutput()
 	m := perSecond.FindSubmatch(out)
 	if err != nil || m == nil || regexp.MustCompile(`Non-2xx|timeout [1-9]`).Match(out) {
 		b.Fatalf("wrk: %v\n%s", err, out)

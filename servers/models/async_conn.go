@@ -121,7 +121,10 @@ func (c *asyncConn) begin() (http2 bool, err error) {
 		if err := c.SetDeadline(time.Now().Add(c.server.timeout)); err != nil {
 			return false, err
 		}
-		if err := t.Handshake(); err != nil {
+		c.waits(true)
+		err := t.Handshake()
+		c.waits(false)
+		if err != nil {
 			return false, c.notTLS(err)
 		}
 		return t.ConnectionState().NegotiatedProtocol == "h2", c.SetDeadline(time.Time{})
@@ -202,16 +205,9 @@ func (c *asyncConn) await(p []byte) (int, error) {
 	if err := c.limit(patience); err != nil {
 		return 0, err
 	}
-	c.mu.Lock()
-	c.waiting, c.fresh = true, c.served == 0
-	if c.server.leaving.Load() {
-		_ = c.SetReadDeadline(c.wakeBy()) // fails on a connection that is gone
-	}
-	c.mu.Unlock()
+	c.waits(true)
 	n, err := c.Conn.Read(p)
-	c.mu.Lock()
-	c.waiting = false
-	c.mu.Unlock()
+	c.waits(false)
 	if c.server.leaving.Load() {
 		c.deadline = time.Time{} // goAway may have set another
 	}
@@ -219,6 +215,17 @@ func (c *asyncConn) await(p []byte) (int, error) {
 		c.hear()
 	}
 	return n, err
+}
+
+// waits notes whether the connection waits for what may never come, which a
+// server that stops doesn't.
+func (c *asyncConn) waits(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting, c.fresh = yes, c.served == 0
+	if yes && c.server.leaving.Load() {
+		_ = c.SetReadDeadline(c.wakeBy()) // fails on a connection that is gone
+	}
 }
 
 // limit has reads end when that much time has passed, or up to an eighth less:

@@ -206,6 +206,15 @@ func TestAsyncStops(t *testing.T) {
 		}
 		check(t, m.wait(t))
 	})
+	for name, secure := range map[string]string{"SIGTERM, nothing said": "tls=off", "SIGTERM, no handshake": "tls=on"} {
+		t.Run(name, func(t *testing.T) {
+			m := startAsync(t, secure, "timeout=1h")
+			m.send(t, "")
+			eventually(t, "a connection", func() bool { return len(m.board.Read().Slots) == 1 })
+			m.signal(t, sigterm)
+			check(t, m.wait(t))
+		})
+	}
 	for name, stop := range map[string]func(*testing.T, *running){
 		"SIGINT":   func(t *testing.T, m *running) { m.signal(t, os.Interrupt) },
 		"orphaned": func(t *testing.T, m *running) { check(t, m.lab.Close()) },
