@@ -65,7 +65,8 @@ compare how long things take, use lab compare.`,
 			if err := request.Check(); err != nil {
 				return misuse(c, err)
 			}
-			traces, err := record(c.Context(), s, models, request, o.timeout)
+			request.Timeout = o.timeout
+			traces, err := record(c.Context(), s, models, request)
 			if err != nil {
 				return err
 			}
@@ -107,16 +108,14 @@ func traceArgs(args []string) (models []*servers.Configured, target string, err 
 }
 
 // record traces the request through each model in turn.
-func record(ctx context.Context, s streams, models []*servers.Configured, r trace.Request, timeout time.Duration) ([]*trace.Trace, error) {
+func record(ctx context.Context, s streams, models []*servers.Configured, r trace.Request) ([]*trace.Trace, error) {
 	programs, err := servers.FindPrograms(ctx, s.err)
 	if err != nil {
 		return nil, err
 	}
 	var traces []*trace.Trace
 	for _, m := range models {
-		limited, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("none within %s", timeout))
-		t, err := trace.Run(limited, m, servers.Launch{Programs: programs}, r)
-		cancel()
+		t, err := trace.Run(ctx, m, servers.Launch{Programs: programs}, r)
 		if ctx.Err() != nil {
 			return nil, errInterrupted
 		}

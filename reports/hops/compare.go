@@ -12,8 +12,7 @@ import (
 	"gatewaylab/servers/trace"
 )
 
-// A comparison is several traces side by side: a row for each, then what each
-// has that the first one has not.
+// A comparison is several traces side by side, a row for each.
 type comparison struct {
 	head []string
 	rows [][]string
@@ -27,8 +26,10 @@ func compare(traces []*trace.Trace) comparison {
 		var queue *time.Duration
 		for i := range t.Hops {
 			h := &t.Hops[i]
-			f, b := h.Size()
-			there, back = there+f, back+b
+			if h.Kind != trace.Call { // where nothing crosses, however large
+				f, b := h.Size()
+				there, back = there+f, back+b
+			}
 			switch {
 			case h.Kind == trace.Process:
 				programs++

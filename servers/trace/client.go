@@ -36,6 +36,11 @@ func (c *client) send(ctx context.Context, base string, r *Request) (int, error)
 	if err != nil {
 		return 0, err
 	}
+	if r.Timeout > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("none within %s", r.Timeout))
+		defer cancel()
+		ctx = limited
+	}
 	c.start = c.clock.now()
 	defer func() { c.end = c.clock.now() }()
 	var dialer net.Dialer

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Request is what the client sends. Its zero value is GET of "" as
@@ -18,7 +19,9 @@ type Request struct {
 	// same name.
 	Header []Header
 	Body   []byte // nil = none
-	HTTP10 bool   // speak HTTP/1.0, which ends the connection after the answer
+	// Timeout is how long to wait for the whole answer; 0 = for ever.
+	Timeout time.Duration
+	HTTP10  bool // speak HTTP/1.0, which ends the connection after the answer
 }
 
 // A Header is a header field of a Request. One without a value to be sent is

@@ -15,9 +15,9 @@ import (
 
 // Run starts a model, sends it requests, one after the other and each when the
 // one before is over, records every hop of each, and stops the model. A request
-// that gets no complete answer within the context's time is a Problem of its
-// trace, with everything that was seen until then, and the last; the error is
-// for when there is nothing to see.
+// that gets no complete answer in its time is a Problem of its trace, with
+// everything that was seen until then, and the last; the error is for when there
+// is nothing to see.
 func Run(ctx context.Context, model *servers.Configured, l servers.Launch, requests ...Request) (traces []*Trace, err error) {
 	for i := range requests {
 		if err := requests[i].Check(); err != nil {
@@ -41,7 +41,7 @@ func Run(ctx context.Context, model *servers.Configured, l servers.Launch, reque
 	}
 	l.Tap = t.tap
 	defer t.close()
-	inst, err := servers.Start(context.WithoutCancel(ctx), recorded(model, t.collector.path), l)
+	inst, err := servers.Start(ctx, recorded(model, t.collector.path), l)
 	if err != nil {
 		return nil, err
 	}

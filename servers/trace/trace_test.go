@@ -38,9 +38,10 @@ func record(t *testing.T, spec string, requests ...trace.Request) []*trace.Trace
 		}
 		t.Skip(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-	defer cancel()
-	traces, err := trace.Run(ctx, model, servers.Launch{Programs: p}, requests...)
+	for i := range requests {
+		requests[i].Timeout = 60 * time.Second
+	}
+	traces, err := trace.Run(t.Context(), model, servers.Launch{Programs: p}, requests...)
 	if err != nil {
 		t.Fatalf("trace %s: %v", spec, err)
 	}
@@ -238,9 +239,7 @@ func TestProblems(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Second, context.DeadlineExceeded)
-	defer cancel()
-	traces, err := trace.Run(ctx, model, servers.Launch{Programs: p}, trace.Request{Target: "/hang"}, trace.Request{Target: "/hello"})
+	traces, err := trace.Run(t.Context(), model, servers.Launch{Programs: p}, trace.Request{Target: "/hang", Timeout: time.Second}, trace.Request{Target: "/hello"})
 	if err != nil || len(traces) != 1 || !strings.Contains(traces[0].Problem, "no complete answer") || len(traces[0].Hops[0].Messages) == 0 {
 		t.Errorf("hang: %v, %+v", err, traces)
 	}
