@@ -37,6 +37,7 @@ type asyncConn struct {
 	writeBy  time.Time // for writes; zero: none yet
 	served   int
 	invited  bool // the client was told to send the body
+	upgraded bool // a WebSocket, which shows itself: not all that comes is a message
 
 	mu      sync.Mutex
 	waiting bool // for what may never come
@@ -254,7 +255,7 @@ func (c *asyncConn) write(p []byte) (int, error) {
 
 // hear is called for bytes of a request.
 func (c *asyncConn) hear() {
-	if c.phase != readsNothing {
+	if c.phase != readsNothing || c.upgraded {
 		return
 	}
 	c.phase, c.timed = readsHead, false

@@ -138,6 +138,7 @@ func (c *asyncSocket) opened() []byte {
 	conn := c.asyncConn
 	early := bytes.Clone(conn.in.Buffered())
 	conn.in, conn.request, conn.response, conn.exchange = nil, http1.Request{}, http1.Response{}, asgi.Exchange{}
+	conn.upgraded = true
 	conn.slot.drop() // the handshake is not one of the requests that are counted
 	return early
 }
