@@ -50,6 +50,7 @@ func TestContractOfChains(t *testing.T) {
 	for _, spec := range []string{
 		"front+prefork", "front+async", "nginx+prefork", "nginx:buffering=off,keepalive=0,workers=1+async",
 		"front:instances=2,balance=shared,request_buffering=off,response_buffering=off,keepalive=0,socket=tcp+async",
+		"fastcgi:mpx=on", "fastcgi:reuse=off,socket=tcp", "front:instances=2,balance=shared+fastcgi", "nginx+uwsgi",
 	} {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()

@@ -162,8 +162,11 @@ func (c *gatewayConn) enter(p wire.Phase) {
 	switch p {
 	case wire.Waiting:
 		c.begin()
-		if was == wire.Serving {
+		switch {
+		case was == wire.Serving:
 			c.done()
+		case was == wire.Reading && c.served: // it was no request
+			c.slot.Drop()
 		}
 	case wire.Reading:
 		c.begin()

@@ -148,7 +148,7 @@ func (c *FastCGI) room(q *query, must bool) (*commonConn, *commonAnswer) {
 func (c *commonConn) enter() *commonAnswer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil || len(c.requests) == maxShared {
+	if c.err != nil || c.retired && c.last != 0 || len(c.requests) == maxShared {
 		return nil
 	}
 	for {
@@ -240,6 +240,8 @@ func (c *commonConn) record() error {
 	a := c.requests[h.ID]
 	c.mu.Unlock()
 	switch {
+	case h.ID == 0 && h.Type == GetValuesResult:
+		err = c.news(h)
 	case a == nil:
 		_, err = c.in.Discard(h.Content + h.Padding)
 	case h.Type == Stdout:
@@ -252,6 +254,28 @@ func (c *commonConn) record() error {
 		_, err = c.in.Discard(h.Content + h.Padding)
 	}
 	return err
+}
+
+// news reads a GET_VALUES_RESULT that nobody has asked for: a responder that
+// takes no more requests is about to leave, once it has answered those it has.
+func (c *commonConn) news(h Header) error {
+	if h.Content > maxValues {
+		return &ProtocolError{Protocol: "FastCGI", Why: fmt.Sprintf("%v of %d bytes; at most %d are taken", h.Type, h.Content, maxValues)}
+	}
+	content, err := c.in.Peek(h.Content)
+	if err != nil {
+		return err
+	}
+	name, value, _, perr := ParsePair(content)
+	leaving := perr == nil && string(name) == MaxReqs && string(value) == "0"
+	if _, err := c.in.Discard(h.Content + h.Padding); err != nil {
+		return err
+	}
+	if leaving {
+		c.client.forget(c)
+		c.retire()
+	}
+	return nil
 }
 
 // pieces hands a record's content on as it comes.

@@ -55,8 +55,13 @@ func NewFastCGIMultiplexer(h Handler, o MultiplexOptions) *FastCGIMultiplexer {
 	return &FastCGIMultiplexer{handler: h, o: o, places: make(chan struct{}, o.Requests), conns: map[*sharedConn]struct{}{}}
 }
 
-// Shutdown has each Serve return as soon as it has no request in progress.
-// Requests that come until then are answered OVERLOADED.
+// Shutdown has each Serve return once it has no request in progress and the
+// gateway has had a moment to take note: on each connection, it is told
+// FCGI_MAX_REQS=0, as if that had been asked for. A FastCGI client of this
+// package then begins nothing more on it, and closes it; other gateways close a
+// kept connection on which something comes that they haven't asked for, so
+// those that wait for an answer are told after that. What has come until then
+// is served.
 func (m *FastCGIMultiplexer) Shutdown() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -75,8 +80,10 @@ type sharedConn struct {
 
 	mu       sync.Mutex
 	requests map[uint16]*sharedRequest
-	waiting  bool // the reader is, for a record to begin
-	last     bool // the gateway doesn't want the connection after the requests on it
+	waiting  bool      // the reader is, for a record to begin
+	told     time.Time // the gateway was, that no more requests are taken
+	shares   bool      // the gateway has had two on it at a time, or asked whether it may
+	last     bool      // the gateway doesn't want the connection after the requests on it
 	serving  sync.WaitGroup
 }
 
@@ -166,11 +173,34 @@ func (c *sharedConn) wake() {
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
 
-// over says whether the connection is to end now that nothing is in progress.
+// leaveGrace is how long a connection on which no more requests are taken is
+// left to the gateway to close.
+const leaveGrace = time.Second
+
+// tells says whether the gateway is to be told now that no more requests are
+// taken: one that shares connections, or has asked, at once, another when it
+// doesn't wait for an answer. It holds c.mu.
+func (c *sharedConn) tells() bool {
+	return c.m.leaving.Load() && c.told.IsZero() && (c.shares || len(c.requests) == 0)
+}
+
+// over says whether the connection is to end, and before it is tells the
+// gateway.
 func (c *sharedConn) over() bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.requests) == 0 && (c.last || c.m.leaving.Load())
+	idle, tells := len(c.requests) == 0, c.tells()
+	if tells {
+		c.told = time.Now()
+	}
+	told := c.told
+	c.mu.Unlock()
+	switch {
+	case idle && c.last:
+		return true
+	case tells:
+		return c.say(GetValuesResult, 0, AppendPair(nil, MaxReqs, "0")) != nil
+	}
+	return idle && !told.IsZero() && time.Since(told) >= leaveGrace
 }
 
 // read reads records. It returns nil when there are no more to be read.
@@ -219,9 +249,12 @@ func (c *sharedConn) await(since time.Time) {
 	c.waiting = true
 	var t time.Time
 	switch idle := len(c.requests) == 0; {
-	case idle && (c.last || c.m.leaving.Load()):
+	case idle && c.last, c.tells():
 		t = past // whoever changed that may have woken nobody
-	case idle && c.m.o.Timeout > 0:
+	case !idle:
+	case !c.told.IsZero():
+		t = c.told.Add(leaveGrace)
+	case c.m.o.Timeout > 0:
 		t = since.Add(c.m.o.Timeout)
 	}
 	_ = c.conn.SetReadDeadline(t) // if it has ended, the read tells
@@ -306,6 +339,9 @@ func (c *sharedConn) management(h Header) error {
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	c.shares = true
+	c.mu.Unlock()
 	content, err := answerValues(asked, &ServeOptions{MaxConns: c.m.o.MaxConns, MaxReqs: max(c.m.o.MaxReqs, c.m.o.Requests)}, true)
 	if err != nil {
 		return err
@@ -335,15 +371,9 @@ func (c *sharedConn) begin(h Header) error {
 	if b.Role != RoleResponder {
 		return c.say(EndRequest, h.ID, End{Status: UnknownRole}.Append(nil))
 	}
-	full := c.m.leaving.Load()
-	if !full {
-		select {
-		case c.m.places <- struct{}{}:
-		default:
-			full = true
-		}
-	}
-	if full {
+	select {
+	case c.m.places <- struct{}{}:
+	default:
 		return c.say(EndRequest, h.ID, End{Status: Overloaded}.Append(nil))
 	}
 	r := &sharedRequest{conn: c, id: h.ID, stdin: newPipe(), gone: make(chan struct{})}
@@ -353,6 +383,7 @@ func (c *sharedConn) begin(h Header) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests[h.ID] = r
+	c.shares = c.shares || len(c.requests) > 1
 	c.last = c.last || !b.KeepConn
 	if c.m.o.Timeout > 0 {
 		r.clock = time.AfterFunc(c.m.o.Timeout, r.overdue)

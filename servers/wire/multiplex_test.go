@@ -118,6 +118,14 @@ func TestShutdownFinishes(t *testing.T) {
 	current = next
 	mu.Unlock()
 	m.Shutdown()
+	for limit := time.Now().Add(patience); time.Now().Before(limit); time.Sleep(time.Millisecond) {
+		c.mu.Lock()
+		told := len(c.shared) == 0
+		c.mu.Unlock()
+		if told {
+			break
+		}
+	}
 	if got, err := ask(t, c.Do, marked("new"), nil); got != "new" || err != nil {
 		t.Errorf("while it leaves: %q, %v", got, err)
 	}

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"gatewaylab/servers/app"
+	"gatewaylab/servers/wire"
+)
+
+// responders are the models behind a gateway, and how their gateway asks.
+var responders = map[string]struct {
+	words  []string
+	silent string // what a peer that is slow begins with
+	client func(wire.Dial) gateway
+}{
+	"fastcgi": {[]string{"fastcgi", "reuse=on", "mpx=off", "requests=8"}, "\x01\x01\x00",
+		func(d wire.Dial) gateway { return wire.NewFastCGI(d, wire.FastCGIOptions{Reuse: true}) }},
+	"fastcgi shared": {[]string{"fastcgi", "reuse=on", "mpx=on", "requests=8"}, "\x01\x01\x00",
+		func(d wire.Dial) gateway { return wire.NewFastCGI(d, wire.FastCGIOptions{Multiplex: true}) }},
+	"scgi":  {[]string{"scgi"}, "24:CONTENT", func(d wire.Dial) gateway { return wire.NewSCGI(d) }},
+	"uwsgi": {[]string{"uwsgi", "buffer=4096"}, "\x00\x10\x00\x00abc", func(d wire.Dial) gateway { return wire.NewUWSGI(d) }},
+}
+
+type gateway interface {
+	Do(context.Context, []app.Field, io.Reader) (io.ReadCloser, error)
+	Close()
+}
+
+// respond starts a responder and waits for its workers.
+func respond(t *testing.T, name string, words ...string) (*server, gateway) {
+	t.Helper()
+	r := responders[name]
+	all := append([]string{}, r.words...)
+	all = append(all, "workers=2", "socket=tcp", "backlog=128", "timeout=30s", "graceful_timeout=30s", "max_requests=0", "max_requests_jitter=0")
+	s := serve(t, append(all, words...)...)
+	slots := 0
+	for _, w := range append(all, words...) {
+		if n, ok := strings.CutPrefix(w, "workers="); ok {
+			slots, _ = strconv.Atoi(n)
+		}
+	}
+	if strings.HasSuffix(name, "shared") {
+		slots *= 8
+	}
+	until(t, "the workers are ready", func() bool { return len(s.Board().Read().Slots) == slots })
+	g := r.client(s.dial)
+	t.Cleanup(g.Close)
+	return s, g
+}
+
+func (s *server) dial(ctx context.Context) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", s.addr)
+}
+
+// asks sends a request and returns the CGI response as it is.
+func asks(t *testing.T, g gateway, target, body string) (string, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	path, query, _ := strings.Cut(target, "?")
+	vars := []app.Field{
+		{Name: "REQUEST_METHOD", Value: "GET"}, {Name: "PATH_INFO", Value: path}, {Name: "SCRIPT_NAME"}, {Name: "QUERY_STRING", Value: query},
+		{Name: "SERVER_NAME", Value: "lab.test"}, {Name: "SERVER_PORT", Value: "80"}, {Name: "SERVER_PROTOCOL", Value: "HTTP/1.1"},
+	}
+	var r io.Reader
+	if body != "" {
+		vars[0].Value = "POST"
+		vars = append(vars, app.Field{Name: "CONTENT_LENGTH", Value: strconv.Itoa(len(body))})
+		r = strings.NewReader(body)
+	}
+	a, err := g.Do(ctx, vars, r)
+	if err != nil {
+		return "", err
+	}
+	defer a.Close()
+	b, err := io.ReadAll(a)
+	return string(b), err
+}
+
+// says asks for /hello and fails the test if that is not the answer.
+func says(t *testing.T, g gateway, when string) {
+	t.Helper()
+	if got, err := asks(t, g, "/hello", ""); err != nil || !strings.HasPrefix(got, "Status: 200 OK\r\n") || !strings.HasSuffix(got, "\r\n\r\nhello\n") {
+		t.Errorf("%s: %q, %v", when, got, err)
+	}
+}
+
+func eachResponder(t *testing.T, test func(t *testing.T, name string)) {
+	for name := range responders {
+		t.Run(name, func(t *testing.T) { test(t, name) })
+	}
+}
+
+func TestResponders(t *testing.T) {
+	eachResponder(t, func(t *testing.T, name string) {
+		s, g := respond(t, name)
+		for range 5 {
+			says(t, g, "a request")
+		}
+		body := strings.Repeat("0123456789", 200_000)
+		if got, err := asks(t, g, "/upload", body); err != nil || !strings.Contains(got, "bytes 2000000\n") {
+			t.Errorf("upload: %q, %v", got, err)
+		}
+		if got, err := asks(t, g, "/bytes?n=3000000", ""); err != nil || len(got) < 3_000_000 {
+			t.Errorf("bytes: %d, %v", len(got), err)
+		}
+		if got, err := asks(t, g, "/stream?chunks=3&every=1", ""); err != nil || !strings.HasSuffix(got, "chunk 3 of 3\n") {
+			t.Errorf("stream: %q, %v", got, err)
+		}
+		if got, err := asks(t, g, "/hello", body); err == nil && !strings.Contains(got, "405 method not allowed") {
+			t.Errorf("a body that nobody reads: %q", got)
+		}
+		says(t, g, "after them")
+		until(t, "ten requests served and nothing busy", func() bool {
+			st := s.Board().Read()
+			return st.Served >= 10 && st.Busy() == 0
+		})
+		if got, err := asks(t, g, "/crash", ""); err == nil && got != "" {
+			t.Errorf("the crash was survived: %q", got)
+		}
+		until(t, "the worker is replaced", func() bool { return s.Board().Read().Restarts == 1 })
+		says(t, g, "after a crash")
+	})
+}
+
+func TestResponderTellsWhoSpeaksHTTP(t *testing.T) {
+	eachResponder(t, func(t *testing.T, name string) {
+		s, g := respond(t, name)
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: lab\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(c)
+		if err != nil || !strings.HasPrefix(string(b), "HTTP/1.0 400 ") || !strings.Contains(string(b), "this is HTTP, sent to a ") {
+			t.Errorf("%q, %v", b, err)
+		}
+		until(t, "the log says so", func() bool { return strings.Contains(s.Log(), "this is HTTP, sent to a ") })
+		if name == "uwsgi" && !strings.Contains(s.Log(), "21573") {
+			t.Errorf("log: %s", s.Log())
+		}
+		says(t, g, "afterwards")
+	})
+}
+
+func TestUWSGIBuffer(t *testing.T) {
+	_, g := respond(t, "uwsgi", "buffer=500")
+	if got, err := asks(t, g, "/hello?"+strings.Repeat("x", 500), ""); err != nil || !strings.HasPrefix(got, "Status: 431 ") || !strings.Contains(got, "the buffer has 500") {
+		t.Errorf("%q, %v", got, err)
+	}
+	says(t, g, "afterwards")
+}
+
+// Peers that are slow or silent hold every worker, but no longer than timeout.
+func TestSlowGatewayHoldsResponderOnlyForTimeout(t *testing.T) {
+	eachResponder(t, func(t *testing.T, name string) {
+		if strings.HasSuffix(name, "shared") {
+			return // where a connection holds no worker; its time limits are looked at in package wire
+		}
+		s, g := respond(t, name, "workers=1", "timeout=400ms")
+		for _, begin := range []string{"", responders[name].silent} {
+			c, err := net.Dial("tcp", s.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(c, begin); err != nil {
+				t.Fatal(err)
+			}
+			until(t, "it holds the worker", func() bool { return s.Board().Read().Busy() == 1 })
+			over := make(chan struct{})
+			var drip sync.WaitGroup
+			drip.Go(func() { // a byte now and then is no request either
+				for begin != "" {
+					select {
+					case <-over:
+						return
+					case <-time.After(50 * time.Millisecond):
+						if _, err := io.WriteString(c, "0"); err != nil {
+							return
+						}
+					}
+				}
+			})
+			says(t, g, fmt.Sprintf("behind a peer that sent %q", begin))
+			close(over)
+			drip.Wait()
+			c.Close()
+		}
+		if n := s.Board().Read().Restarts; n != 0 {
+			t.Errorf("%d restarts: waiting for a peer was taken for hanging", n)
+		}
+	})
+}
+
+func TestResponderFinishesWhatItServes(t *testing.T) {
+	eachResponder(t, func(t *testing.T, name string) {
+		s, g := respond(t, name)
+		says(t, g, "at first")
+		until(t, "nothing busy", func() bool { return s.Board().Read().Busy() == 0 })
+		done := make(chan string, 1)
+		go func() {
+			got, err := asks(t, g, "/wait?ms=700", "")
+			done <- fmt.Sprint(got, err)
+		}()
+		until(t, "a worker has the request", func() bool { return s.Board().Read().Busy() == 1 })
+		if err := s.Stop(30 * time.Second); err != nil {
+			t.Error(err)
+		}
+		if got := <-done; !strings.Contains(got, "waited 700 ms\n<nil>") {
+			t.Errorf("the request in hand: %s", got)
+		}
+	})
+}
+
+func TestRespondersReloadUnderLoad(t *testing.T) {
+	eachResponder(t, func(t *testing.T, name string) {
+		s, g := respond(t, name, "max_requests=50", "max_requests_jitter=20")
+		over := make(chan struct{})
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				for len(over) == 0 {
+					select {
+					case <-over:
+						return
+					default:
+						says(t, g, "under load")
+					}
+				}
+			})
+		}
+		for range 3 {
+			old := map[int]bool{}
+			for _, slot := range s.Board().Read().Slots {
+				old[slot.PID] = true
+			}
+			s.send(t, syscall.SIGHUP)
+			until(t, "the old workers are replaced", func() bool {
+				for _, slot := range s.Board().Read().Slots {
+					if old[slot.PID] {
+						return false
+					}
+				}
+				return true
+			})
+		}
+		close(over)
+		all.Wait()
+		if n := s.Board().Read().Restarts; n != 0 {
+			t.Errorf("%d restarts: leaving was counted as crashing", n)
+		}
+	})
+}
+
+// A kept connection holds a worker, but not for ever against somebody who waits.
+func TestKeptConnectionGivesWay(t *testing.T) {
+	s, g := respond(t, "fastcgi", "workers=1")
+	says(t, g, "the first gateway")
+	other := wire.NewFastCGI(s.dial, wire.FastCGIOptions{Reuse: true})
+	defer other.Close()
+	for i := range 5 {
+		says(t, other, fmt.Sprint("the other gateway, ", i))
+		says(t, g, fmt.Sprint("the first gateway, ", i))
+	}
+}
+
+// A request that hangs in a worker with others beside it is given up in time,
+// and costs the others nothing.
+func TestSharedWorkerGivesUpWhatHangs(t *testing.T) {
+	s, g := respond(t, "fastcgi shared", "workers=1", "timeout=1s")
+	hung := make(chan string, 1)
+	go func() {
+		got, err := asks(t, g, "/hang", "")
+		hung <- fmt.Sprint(got, err)
+	}()
+	until(t, "it hangs", func() bool { return s.Board().Read().Busy() == 1 })
+	says(t, g, "beside it")
+	if got := <-hung; !strings.HasPrefix(got, "Status: 504 ") {
+		t.Errorf("the request that hangs: %s", got)
+	}
+	if n := s.Board().Read().Restarts; n != 0 {
+		t.Errorf("%d restarts", n)
+	}
+}
