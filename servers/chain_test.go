@@ -25,7 +25,7 @@ func chains() (specs []string) {
 	for _, f := range servers.Fronts() {
 		for _, m := range servers.Models() {
 			spec := f.Name + "+" + m.Name
-			if _, err := servers.Resolve(spec); err == nil {
+			if _, err := servers.Resolve(spec); err == nil && (f.Name != "front" || m.Wire == servers.WireHTTP) {
 				specs = append(specs, spec)
 			}
 		}
@@ -44,11 +44,12 @@ func TestChainsAnswerAlike(t *testing.T) {
 	}
 }
 
-// The whole contract, before one model that holds one request for each worker
-// and before one that holds as many as come.
+// The whole contract, before a model that holds one request for each worker,
+// before one that holds as many as come, and over every protocol.
 func TestContractOfChains(t *testing.T) {
 	for _, spec := range []string{
-		"front+prefork", "front+async", "nginx+prefork", "nginx:buffering=off,keepalive=0,workers=1+async",
+		"front+prefork", "front+async",
+		"nginx+prefork", "nginx:buffering=off,keepalive=0,workers=1+async", "nginx+fastcgi", "nginx+scgi", "nginx+uwsgi",
 		"front:instances=2,balance=shared,request_buffering=off,response_buffering=off,keepalive=0,socket=tcp+async",
 		"fastcgi:mpx=on", "fastcgi:reuse=off,socket=tcp", "front:instances=2,balance=shared+fastcgi", "nginx+uwsgi",
 	} {
