@@ -2,6 +2,7 @@ package servers
 
 import (
 	"fmt"
+	"maps"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -130,7 +131,7 @@ func front() Front {
 			Option{"response_buffering", "on", "take an answer from the model as fast as it comes, however slow the client is", oneOf("on", "off")},
 			Option{"keepalive", "32", "idle connections kept to each instance that speaks HTTP; 0 = a new one for each request", whole(0, 4096)},
 			Option{"static", "off", "on: answer /static/ without asking the application", oneOf("off", "on")},
-			Option{"per_instance", "0", "requests that an instance is given at a time, the others wait here; 0 = as many as come", whole(0, 1<<20)},
+			Option{"per_instance", "0", "requests that an instance is given at a time, the others wait here; 0 = as many as come, or, if it keeps the connections of one that has a worker for each, as many as there are workers", whole(0, 1<<20)},
 			Option{"queue", "1024", "requests that may wait here for an instance; one more is answered 503", whole(0, 1<<20)},
 			Option{"max_header", "65536", "bytes of a request's line and header; more is answered 431", whole(1024, 1<<20)},
 			Option{"max_body", "1073741824", "bytes of a request's body; more is answered 413", whole(0, 1<<40)},
@@ -145,7 +146,14 @@ func front() Front {
 			backlog(),
 		),
 		Commands: func(p *Passage) ([]*exec.Cmd, error) {
-			words := p.Settings.words()
+			settings := maps.Clone(p.Settings)
+			if settings["per_instance"] == "0" && p.Behind["reuse"] == "on" && p.Behind["mpx"] == "off" {
+				// A worker belongs to whoever has its connection. So there is one
+				// for each, and who finds none free waits here and not at a worker
+				// that somebody else holds.
+				settings["per_instance"] = p.Behind["workers"]
+			}
+			words := settings.words()
 			for _, key := range gatewayOptions {
 				if v, ok := p.Behind[key]; ok {
 					words = append(words, key+"="+v)

@@ -160,10 +160,19 @@ func (p *Passage) nginxUpstream(line func(string, ...any)) {
 	line("    }")
 }
 
-// keepsUpstream says whether connections to the model are kept: SCGI ends each
-// with the answer, and so does uwsgi.
+// keepsUpstream says whether connections to the model are kept. SCGI and uwsgi
+// end each with the answer. A FastCGI responder that serves one request at a
+// time is held by whoever holds its connection, asking or not, and nginx can't
+// be told to hold no more of them than there are workers and let the rest wait:
+// kept, four workers before sixteen clients did a fifth of what they do so.
 func (p *Passage) keepsUpstream() bool {
-	return p.Settings["keepalive"] != "0" && p.Behind["reuse"] != "off" && (p.Model.Wire == WireHTTP || p.Model.Wire == WireFastCGI)
+	switch {
+	case p.Settings["keepalive"] == "0":
+		return false
+	case p.Model.Wire == WireFastCGI:
+		return p.Behind["reuse"] == "on" && p.Behind["mpx"] == "on"
+	}
+	return p.Model.Wire == WireHTTP
 }
 
 // nginxStatic has nginx answer for the application's files with the
