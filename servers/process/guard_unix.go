@@ -77,13 +77,19 @@ func Guard(in *Inherited, g Guarded) (status int, err error) {
 			}
 			return how.ExitStatus(), err
 		case <-in.Orphaned:
-			err := killDescendants()
-			if g.Remove != "" {
-				err = errors.Join(err, os.RemoveAll(g.Remove))
-			}
-			return 1, err
+			// First, since labserver has little time left, and once more for
+			// what the program has put there until its end.
+			err := g.remove()
+			return 1, errors.Join(err, killDescendants(), g.remove())
 		}
 	}
+}
+
+func (g *Guarded) remove() error {
+	if g.Remove == "" {
+		return nil
+	}
+	return os.RemoveAll(g.Remove)
 }
 
 func (g *Guarded) start(in *Inherited) (pid int, err error) {
