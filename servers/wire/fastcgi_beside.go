@@ -23,8 +23,8 @@ func (r *sharedRequest) serve(x Exchange) {
 		}
 	}
 	r.forget(true)
+	r.leave()        // before the gateway knows that there is a place
 	_ = out.end(end) // if it fails, the connection has ended
-	r.leave()
 }
 
 // answer answers a request that the handler doesn't see.
@@ -39,8 +39,8 @@ func (r *sharedRequest) answer(with func(io.Writer)) {
 // finish ends a request that the handler doesn't see, if it doesn't.
 func (r *sharedRequest) finish(e End) {
 	if r.forget(false) {
-		_ = r.conn.say(EndRequest, r.id, e.Append(nil)) // if it fails, the connection has ended
 		r.leave()
+		_ = r.conn.say(EndRequest, r.id, e.Append(nil)) // if it fails, the connection has ended
 	}
 }
 

@@ -178,19 +178,18 @@ func (c *FastCGI) try(q *query) (io.ReadCloser, error) {
 	c.mu.Lock()
 	alone := c.alone
 	c.mu.Unlock()
-	// No typed nil: what is returned is compared.
 	if alone {
-		if a, err := c.tryOwn(q); a != nil {
-			return a, nil
-		} else {
+		a, err := c.tryOwn(q)
+		if a == nil { // not to become an interface that isn't nil
 			return nil, err
 		}
-	}
-	if a, err := c.tryShared(q); a != nil {
 		return a, nil
-	} else {
+	}
+	a, err := c.tryShared(q)
+	if a == nil {
 		return nil, err
 	}
+	return a, nil
 }
 
 // enter takes a request's place among those that the responder takes at a time,

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -46,7 +47,8 @@ func (c *FastCGI) tryShared(q *query) (*commonAnswer, error) {
 	conn.scratch = q.head(conn.scratch[:0], a.id, true)
 	_, err = conn.conn.Write(conn.scratch)
 	conn.writing.Unlock()
-	if err != nil {
+	unsent := err != nil
+	if unsent {
 		conn.fail(fmt.Errorf("FastCGI: send the request: %w", err))
 	} else if q.body != nil && q.length != 0 {
 		a.sending = &stream{body: q.body, left: q.length}
@@ -60,12 +62,12 @@ func (c *FastCGI) tryShared(q *query) (*commonAnswer, error) {
 	case errors.Is(err, ErrCantMultiplex):
 		c.stopSharing()
 		q.again = true
-	case errors.Is(err, ErrOverloaded) && !q.fresh, stale(err) && !a.first:
+	case errors.Is(err, ErrOverloaded) && !q.fresh, (unsent || stale(err)) && !a.first:
 		// It is about to leave, or has left.
 		q.again, q.fresh = true, true
 	}
 	a.leave = func() {}
-	a.Close()
+	_ = a.Close() // err says more
 	return nil, err
 }
 
@@ -218,7 +220,10 @@ func (c *commonConn) read() {
 		if err == nil {
 			continue
 		}
-		if err == io.EOF {
+		switch {
+		case err == io.EOF && wasReset(c.conn):
+			err = syscall.ECONNRESET
+		case err == io.EOF:
 			err = io.ErrUnexpectedEOF
 		}
 		c.fail(fmt.Errorf("FastCGI: read the answer: %w", err))

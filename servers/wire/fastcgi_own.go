@@ -74,17 +74,18 @@ func (c *FastCGI) tryOwn(q *query) (*ownAnswer, error) {
 		a.sending = &stream{body: q.body, left: q.length}
 		go a.sending.pump(a.send, func(error) { _ = conn.conn.SetDeadline(past) }) // it may have ended
 	}
-	if err != nil {
+	unsent := err != nil
+	if unsent {
 		a.broken = true // nobody reads yet
 		err = fmt.Errorf("FastCGI: send the request: %w", a.cause(err))
 	} else if err = a.await(); err == nil {
 		return a, nil
 	}
 	// A connection that the responder has closed meanwhile is nobody's fault.
-	q.again = conn.reused && stale(err) && a.sending == nil
+	q.again = conn.reused && a.sending == nil && (unsent || stale(err) || errors.Is(err, io.ErrUnexpectedEOF) && wasReset(conn.conn))
 	q.fresh = q.again
 	a.leave = func() {}
-	a.Close()
+	_ = a.Close() // err says more
 	return nil, err
 }
 

@@ -60,8 +60,9 @@ func (c *packetClient) Do(ctx context.Context, vars []app.Field, body io.Reader)
 	a := &packetAnswer{protocol: c.protocol, ctx: ctx, conn: conn}
 	a.release = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) }) // it may have ended
 	if _, err := conn.Write(head); err != nil {
-		a.Close()
-		return nil, fmt.Errorf("%s: send the request: %w", c.protocol, a.cause(err))
+		err = fmt.Errorf("%s: send the request: %w", c.protocol, a.cause(err))
+		_ = a.Close() // err says more
+		return nil, err
 	}
 	if length > 0 {
 		a.sending = &stream{body: body, left: length}
