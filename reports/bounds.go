@@ -19,6 +19,7 @@ const (
 	byLock                     // a lock that all requests of a server share
 	byClients                  // clients of a closed loop, and the time they think
 	byArrivals                 // requests due in an open loop
+	byThread                   // the thread, or few of them, that all requests share
 )
 
 // A bound is the most requests per second that one limiter allows: the
@@ -47,8 +48,12 @@ type evidence struct {
 	hurt       float64 // from which response time on a request is hurt; 0 = none is by that
 	slots      int
 	noun       string
-	perRequest string // what is made for each request: a process, a connection
-	front      string // the program before the model; "" = there is none
+	threads    int     // that requests share for what holds one; 0 = each has its own
+	block      float64 // that a request blocks its thread
+	block2     float64 // the mean of its square
+	longest    float64 // that any blocks it
+	perRequest string  // what is made for each request: a process, a connection
+	front      string  // the program before the model; "" = there is none
 
 	wait      float64 // that the application waits for each request; -1 if unknown
 	works     bool    // the application has CPU work to do
@@ -132,6 +137,10 @@ func (e *evidence) bounds() []bound {
 	if e.lock > 0 {
 		all = append(all, bound{byLock, 1 / e.lock, hard(1 / e.lock)})
 	}
+	if held := e.holds(); held > 0 && e.threads > 0 {
+		n := float64(e.threads)
+		all = append(all, bound{byThread, n / held, hard(per(n, e.block))})
+	}
 	if s+e.think > 0 && e.wait >= 0 && e.closed() && e.clients > 0 {
 		all = append(all, bound{byClients, float64(e.clients) / (s + e.think), hard(per(float64(e.clients), e.wait+e.think))})
 	}
@@ -160,7 +169,7 @@ func (c *cellTrials) evidence(res *scenarios.Result) *evidence {
 	steady, _ := c.scenario.Steady()
 	e := &evidence{
 		open: !c.scenario.Closed(), clients: steady.UsersFrom, think: steady.Think.Seconds(), random: steady.ThinkExponential,
-		slots: c.model.Slots, noun: c.model.Noun, perRequest: c.perRequest(), front: c.model.Front,
+		slots: c.model.Slots, threads: c.model.Threads, noun: c.model.Noun, perRequest: c.perRequest(), front: c.model.Front,
 		faults: c.Faults, hurt: c.scenario.Hurt.Seconds(),
 		wait:      -1,
 		cpu:       c.CPUPerRequest.Median / 1e3,
@@ -228,7 +237,7 @@ func (c *cellTrials) harmless() float64 {
 // that ask for more fail sooner.
 func (c *cellTrials) demand(e *evidence) {
 	failing := float64(c.Failed) > someFail*float64(c.Samples)
-	var sum, wait, lock float64
+	var sum, wait, lock, block, block2 float64
 	kinds := 0
 	demands := c.scenario.Demands()
 	for i := range c.scenario.Requests {
@@ -244,13 +253,17 @@ func (c *cellTrials) demand(e *evidence) {
 		sum += weight
 		wait += weight * float64(d.Wait) / 1e3
 		lock += weight * float64(d.Lock) / 1e3
+		held := float64(d.Block) / 1e3
+		block += weight * held
+		block2 += weight * held * held
+		e.longest = max(e.longest, held)
 		e.works = e.works || d.Units > 0
 		e.random = e.random || strings.Contains(r.Path, "{")
 		kinds++
 	}
 	e.random = e.random || kinds > 1
 	if sum > 0 {
-		e.wait, e.lock = wait/sum, lock/sum
+		e.wait, e.lock, e.block, e.block2 = wait/sum, lock/sum, block/sum, block2/sum
 	}
 }
 

@@ -56,7 +56,7 @@ func (e *evidence) steady() string {
 	near := known && e.goodput >= explains*capacity.limit
 	switch {
 	case e.open && e.keeps(e.rate, e.goodput, e.window, 0, 0):
-		return sentences(e.keptUp(), e.others())
+		return sentences(e.keptUp(), sentences(e.waitsForThread(), e.others()))
 	case e.crowdedOut():
 		return e.competition()
 	case e.open && near:
@@ -105,6 +105,8 @@ func (e *evidence) allows(b bound) string {
 	case byLock:
 		return fmt.Sprintf("One lock × %s%s lets at most %s requests/s pass, however many %s wait for it",
 			saidTime(e.lock), e.onAverage(), limit, plural(e.noun))
+	case byThread:
+		return fmt.Sprintf("%s; %s can do at most %s/s, however many cores there are", e.holding(), e.sharedThreads(), limit)
 	case byClients:
 		return fmt.Sprintf("%s can ask for at most %s/s", e.clientsThatWait(), limit)
 	case byGenerator:
@@ -219,6 +221,10 @@ func (e *evidence) queueing(b bound) string {
 			return fmt.Sprintf("%s share %s, so each request waits for about %s: %s%s.",
 				count(e.clients, "client"), oneOr(e.slots, "it", "them"), count(int(others), "other"), littles, e.onAverage())
 		}
+	case byThread:
+		if n >= 2*float64(e.threads) {
+			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.threads, "it", "them"), littles, e.onAverage())
+		}
 	case byCPU:
 		if n >= 2*float64(e.serverCores) {
 			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.serverCores, "it", "them"), littles, e.onAverage())
@@ -293,6 +299,8 @@ func (e *evidence) name(b bound) string {
 		return fmt.Sprintf("%s × %s", count(e.slots, e.noun), saidTime(e.service()))
 	case byLock:
 		return "one lock × " + saidTime(e.lock)
+	case byThread:
+		return fmt.Sprintf("%s × %s", count(e.threads, "thread"), saidTime(e.holds()))
 	case byClients:
 		return fmt.Sprintf("%s × %s", count(e.clients, "client"), saidTime(e.service()+e.think))
 	case byGenerator:

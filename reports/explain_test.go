@@ -64,6 +64,25 @@ func TestExplain(t *testing.T) {
 			e.slots, e.wait, e.works, e.cpu, e.generator, e.goodput = 0, 0, true, 0.0051, 0, 371
 		}),
 			"Each request burns 5.1 ms of CPU; 2 cores can do at most 392/s; measured 371. 50 clients share them, so an answer takes 50 / 371 per s = 135 ms."},
+		{"CPU on one thread", base(func(e *evidence) {
+			e.slots, e.threads, e.wait, e.works, e.cpu, e.generator, e.goodput = 0, 1, 0, true, 0.01, 0.0001, 97
+		}),
+			"Each request burns 10 ms of CPU; the one thread that all requests share can do at most 100/s, however many cores there are; measured 97. 50 clients share it, so an answer takes 50 / 97 per s = 515 ms."},
+		{"blocking in a pool", base(func(e *evidence) {
+			e.slots, e.threads, e.wait, e.block, e.cpu, e.goodput = 0, 4, 0.05, 0.05, 0.0001, 79
+		}),
+			"Each request holds its thread for 50.1 ms; the 4 threads that all requests share can do at most 79.8/s, however many cores there are; measured 79. 50 clients share them, so an answer takes 50 / 79 per s = 633 ms."},
+		{"one thread, little to do", base(func(e *evidence) {
+			e.slots, e.threads, e.wait, e.cpu, e.generator, e.goodput = 0, 1, 0, 0.00001, 0.000001, 80000
+			e.cores, e.serverCores = 8, 8
+		}),
+			"Each request takes 0.01 ms of CPU; the one thread that all requests share can do at most 100,000/s, however many cores there are; measured 80,000. 50 clients share it, so an answer takes 50 / 80,000 per s = 0.625 ms."},
+		{"a blocked loop", base(func(e *evidence) {
+			e.open, e.rate, e.clients, e.goodput, e.slots, e.threads = true, 50, 0, 49.9, 0, 1
+			e.random, e.wait, e.block, e.block2, e.longest, e.cpu, e.generator = true, 0.00299, 0.00299, 0.00040099, 0.2, 0, 0
+		}),
+			"50 requests/s were due and 49.9/s succeeded: the arrivals, not the server, set the pace. How much CPU it used is not known. " +
+				"Its one thread is held for 15 % of the time, for up to 200 ms at a time: requests that come at random wait for it for λE[S²]/2(1−ρ) = 11.8 ms on average, those that ask for little too."},
 		{"CPU for a connection", base(func(e *evidence) { e.wait, e.cpu, e.generator, e.goodput = 0, 0.0001, 0.0001, 9500 }),
 			"Each request opens a connection and takes 0.1 ms of CPU, and 0.1 ms in the load generator; 2 cores can do at most 10,000/s; measured 9,500. " +
 				"50 clients share them, so an answer takes 50 / 9,500 per s = 5.26 ms."},

@@ -89,6 +89,9 @@ type ModelInfo struct {
 	// come. Noun says what a slot is: "worker", "child process", "connection".
 	Slots int    `json:"slots"`
 	Noun  string `json:"noun"`
+	// Threads is how many threads the requests in progress share for what holds
+	// one (an event loop's, or its pool's); 0 = each has its own.
+	Threads int `json:"threads,omitempty"`
 	// PerRequest names what the model makes anew for each request, if
 	// anything: "process" (CGI), "connection" (a sync worker), "".
 	PerRequest string `json:"per_request,omitempty"`

@@ -21,6 +21,7 @@ func eventloop() Model {
 		},
 		Slots:    func(Settings) int { return 0 },
 		Noun:     "connection",
+		Threads:  func(s Settings) int { return max(1, s.Int("pool")) },
 		Commands: builtin("eventloop"),
 	}
 }

@@ -36,6 +36,9 @@ type Model struct {
 	// come; Noun says what a slot is.
 	Slots func(Settings) int
 	Noun  string
+	// Threads is how many threads the requests in progress share for what
+	// holds one, blocking calls and computing; nil or 0 where each has its own.
+	Threads func(Settings) int
 	// PerRequest names what is made anew for each request: "process",
 	// "connection" or "".
 	PerRequest string
@@ -194,6 +197,15 @@ func settle(name string, known []Option, given []Setting) (Settings, error) {
 // Slots is how many requests the configured model can hold at once, all its
 // instances together; 0 for as many as come.
 func (c *Configured) Slots() int { return c.Instances() * c.Model.Slots(c.Settings) }
+
+// Threads is how many threads of the configured model its requests share for
+// what holds one; 0 where each has its own.
+func (c *Configured) Threads() int {
+	if c.Model.Threads == nil {
+		return 0
+	}
+	return c.Model.Threads(c.Settings) * max(1, c.Instances())
+}
 
 func whole(low, high int) func(string) error {
 	return func(v string) error {
