@@ -16,7 +16,11 @@ func builtin(name string) func(Settings, Programs) []*exec.Cmd {
 }
 
 func builtinCommand(p Programs, name string, words []string) *exec.Cmd {
-	cmd := exec.Command(p.Server, append([]string{"--app", p.App, name}, words...)...)
+	return serverCommand(p, append([]string{"--app", p.App, name}, words...)...)
+}
+
+func serverCommand(p Programs, words ...string) *exec.Cmd {
+	cmd := exec.Command(p.Server, words...)
 	if raceEnabled { // or each process would sleep for a second before it exits
 		cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	}

@@ -14,12 +14,15 @@ import (
 // A chain is what stands behind a front, ready to be started, and what the
 // front is started with. A nil chain has nothing to let go of.
 type chain struct {
-	folder    string   // private: whoever can't enter it can't reach the model
-	owner     *os.File // open for as long as the folder is in use
-	listeners []*os.File
+	folder    string     // private: whoever can't enter it can't reach the model
+	owner     *os.File   // open for as long as the folder is in use
+	listeners []*os.File // nil for one that the model binds itself
+	reached   []Upstream // where the models are, in the order of the listeners
 	hops      []Hop
 	front     []*exec.Cmd
 	behind    []process.Part // one for each instance
+	config    []ConfigFile
+	ready     []func() bool
 }
 
 // maxSocketPath is what every system takes, its final NUL byte counted.
@@ -46,6 +49,13 @@ func (c *Configured) link(l *Launch, address string) (_ *chain, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("listen for %s: %w", c.Model.Name, err)
 		}
+		if c.binds() {
+			if err := ch.listeners[n].Close(); err != nil {
+				return nil, err
+			}
+			ch.listeners[n] = nil
+		}
+		ch.reached = append(ch.reached, u)
 		hop := c.passes(u)
 		ch.hops = append(ch.hops, hop)
 		if l.Tap != nil {
@@ -55,15 +65,28 @@ func (c *Configured) link(l *Launch, address string) (_ *chain, err error) {
 		}
 		upstreams = append(upstreams, u)
 	}
-	ch.front, err = c.Front.Commands(&Passage{
+	if err := ch.stand(c, &Passage{
 		Settings: c.FrontSettings, Model: c.Model, Behind: c.Settings, Programs: l.Programs,
 		Address: address, Folder: ch.folder, Upstreams: upstreams,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("set up %s: %w", c.Front.Name, err)
+	}); err != nil {
+		return nil, err
 	}
 	for n := range c.Instances() {
-		commands := c.Model.Commands(c.Settings, l.Programs)
+		site, err := siteOf(ch.folder, n, ch.reached[n%len(ch.reached)])
+		if err != nil {
+			return nil, err
+		}
+		out, err := c.equip(c.Settings, l.Programs, site, ch.folder)
+		if err != nil {
+			return nil, err
+		}
+		commands := out.commands
+		if out.ready != nil {
+			ch.ready = append(ch.ready, out.ready)
+		}
+		if n == 0 { // the others' differ in nothing but their folder
+			ch.config = append(ch.config, out.config...)
+		}
 		if slow := c.FrontSettings["slow"]; n == 0 && slow != "1" {
 			for _, cmd := range commands {
 				cmd.Env = append(cmd.Environ(), slowVariable+"="+slow)
@@ -97,6 +120,22 @@ func (c *Configured) FrontConfig(address string) (string, error) {
 
 // FolderPattern matches the private folders among the temporary files.
 const FolderPattern = "lab-front-*"
+
+// stand makes the front's commands.
+func (ch *chain) stand(c *Configured, p *Passage) (err error) {
+	if p.Script, err = c.script(p.Programs); err == nil {
+		ch.front, err = c.Front.Commands(p)
+	}
+	if err == nil && c.Front.Config != nil {
+		var text string
+		text, err = c.Front.Config(p)
+		ch.config = append(ch.config, ConfigFile{Name: c.Front.Name + ".conf", Content: text})
+	}
+	if err != nil {
+		return fmt.Errorf("set up %s: %w", c.Front.Name, err)
+	}
+	return nil
+}
 
 // privateFolder makes a folder that only this user can enter, with a name so
 // short that a socket below it can be bound. It removes those of labs that were
@@ -142,7 +181,9 @@ func (ch *chain) closeListeners() error {
 	}
 	var errs []error
 	for _, f := range ch.listeners {
-		errs = append(errs, f.Close())
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
 	}
 	ch.listeners = nil
 	return errors.Join(errs...)

@@ -23,7 +23,7 @@ import (
 // One that a model gets without asking is in the models' own contract test.
 func chains() (specs []string) {
 	for _, f := range servers.Fronts() {
-		for _, m := range servers.Models() {
+		for _, m := range builtins() {
 			spec := f.Name + "+" + m.Name
 			if _, err := servers.Resolve(spec); err == nil && (f.Name != "front" || m.Wire == servers.WireHTTP) {
 				specs = append(specs, spec)

@@ -49,12 +49,12 @@ func stopped(t *testing.T, spec string, inst *servers.Instance) *servers.Instanc
 }
 
 // launch is start for a test that stops the model itself.
-func launch(t *testing.T, spec string) *servers.Instance {
+func launch(t testing.TB, spec string) *servers.Instance {
 	t.Helper()
 	return launchAs(t, spec, servers.Launch{})
 }
 
-func launchAs(t *testing.T, spec string, l servers.Launch) *servers.Instance {
+func launchAs(t testing.TB, spec string, l servers.Launch) *servers.Instance {
 	t.Helper()
 	p, err := programs()
 	if err != nil {
@@ -95,7 +95,7 @@ func alive(pid int) bool {
 }
 
 // eventually waits for a condition, however slow the machine.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -123,7 +123,7 @@ func ask(ctx context.Context, method, url string, body io.Reader) (*http.Respons
 // The contract that every model keeps. A new row in the table is tested by
 // being there.
 func TestContract(t *testing.T) {
-	for _, m := range servers.Models() {
+	for _, m := range builtins() {
 		t.Run(m.Name, func(t *testing.T) {
 			t.Parallel()
 			keepsContract(t, m.Name)
@@ -179,8 +179,9 @@ func showsBusySlot(t *testing.T, spec string) {
 	})
 }
 
-func countsCPU(t *testing.T, spec string) {
-	inst := start(t, spec)
+func countsCPU(t *testing.T, spec string) { countsWork(t, start(t, spec)) }
+
+func countsWork(t *testing.T, inst *servers.Instance) {
 	before, err := inst.Usage()
 	if err != nil {
 		t.Fatal(err)
@@ -246,8 +247,9 @@ func stopsWhileHanging(t *testing.T, spec string) {
 	<-done
 }
 
-func survivesClients(t *testing.T, spec string) {
-	inst := start(t, spec)
+func survivesClients(t *testing.T, spec string) { survivesClientsOf(t, start(t, spec)) }
+
+func survivesClientsOf(t *testing.T, inst *servers.Instance) {
 	for _, sent := range []string{"", "GET /he", "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc", "GET /bytes?n=4000000 HTTP/1.1\r\nHost: x\r\n\r\n"} {
 		c, err := net.Dial("tcp", inst.Addr())
 		if err != nil {
@@ -263,8 +265,9 @@ func survivesClients(t *testing.T, spec string) {
 	}
 }
 
-func hasOneLock(t *testing.T, spec string) {
-	inst := start(t, spec)
+func hasOneLock(t *testing.T, spec string) { holdsOneLock(t, start(t, spec)) }
+
+func holdsOneLock(t *testing.T, inst *servers.Instance) {
 	const together, hold = 3, 200 * time.Millisecond
 	begun := time.Now()
 	var wg sync.WaitGroup
@@ -358,7 +361,7 @@ func TestStartSaysThatAnAddressIsInUse(t *testing.T) {
 }
 
 // needs skips a test of programs that are not installed.
-func needs(t *testing.T, spec string) {
+func needs(t testing.TB, spec string) {
 	t.Helper()
 	c, err := servers.Resolve(spec)
 	if err != nil {

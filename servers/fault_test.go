@@ -49,7 +49,7 @@ var faults = map[string]struct {
 }
 
 func eachModel(t *testing.T, test func(t *testing.T, name string)) {
-	for _, m := range servers.Models() {
+	for _, m := range builtins() {
 		t.Run(m.Name, func(t *testing.T) {
 			if _, ok := faults[m.Name]; !ok {
 				t.Fatal("the table of faults doesn't say what a fault costs under this model")

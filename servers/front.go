@@ -34,10 +34,13 @@ type Front struct {
 // A Passage is what a front is to make a way through: from its own listener
 // to the model's.
 type Passage struct {
-	Settings  Settings // the front's
-	Model     *Model
-	Behind    Settings // the model's; what is a gateway's business among them is for the front to heed
-	Programs  Programs
+	Settings Settings // the front's
+	Model    *Model
+	Behind   Settings // the model's; what is a gateway's business among them is for the front to heed
+	Programs Programs
+	// Script is the program that the model is to be told to run, as
+	// SCRIPT_FILENAME; "" if it runs but one.
+	Script    string
 	Address   string     // that its listener is bound to
 	Folder    string     // private; exists for as long as the instance
 	Upstreams []Upstream // in the order of the instances; one if they share a listener
@@ -102,6 +105,9 @@ func (c *Configured) listeners() int {
 
 // network is the kind of socket between front and model.
 func (c *Configured) network() string {
+	if c.binds() {
+		return "tcp"
+	}
 	if own, ok := c.Settings["socket"]; ok {
 		return own
 	}
@@ -113,6 +119,8 @@ func (c *Configured) checkChain() error {
 	switch {
 	case !slices.Contains(c.Front.Wires, c.Model.Wire):
 		return fmt.Errorf("%s doesn't speak %s, which %s wants; it speaks %s", c.Front.Name, c.Model.Wire, c.Model.Name, strings.Join(c.Front.Wires, ", "))
+	case c.binds() && c.FrontSettings["balance"] == "shared":
+		return fmt.Errorf("instances of %s can't share a listener: each binds an address itself", c.Model.Name)
 	case c.Settings["tls"] == "on":
 		return fmt.Errorf("%s speaks plain HTTP to %s; leave tls=on out", c.Front.Name, c.Model.Name)
 	}
@@ -158,6 +166,9 @@ func front() Front {
 				if v, ok := p.Behind[key]; ok {
 					words = append(words, key+"="+v)
 				}
+			}
+			if p.Script != "" {
+				words = append(words, "script="+p.Script)
 			}
 			words = append(words, "folder="+p.Folder, "wire="+p.Model.Wire, "model="+p.Model.Name, "upstreams="+strconv.Itoa(len(p.Upstreams)))
 			for i, u := range p.Upstreams {

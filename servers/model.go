@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/agnivade/levenshtein"
+
+	"gatewaylab/servers/real"
 )
 
 // A Model is one way of mapping requests onto processes, threads and
@@ -46,6 +48,22 @@ type Model struct {
 	// Commands are the processes to start. Each gets the listener as file 3,
 	// the control pipe as file 4 and the scoreboard as file 5.
 	Commands func(Settings, Programs) []*exec.Cmd
+
+	// Real is set, and Commands is nil, for a program that nobody here wrote.
+	// It shows nothing on the scoreboard.
+	Real *real.Program
+	// Normalises is set if it may hand a path on without its dot segments.
+	Normalises bool
+	// KeepsOne is set if of a field that comes more than once it keeps the first
+	// or the last when a gateway hands each on by itself, as nginx does before
+	// 1.23.
+	KeepsOne bool
+	// Serves, if set, says which targets it answers as the application does: it
+	// runs none.
+	Serves func(target string) bool
+	// Refine, if set, changes what of this depends on the settings, and refuses
+	// those that don't go together. Behind says that the spec names a front.
+	Refine func(m *Model, s Settings, behind bool) error
 }
 
 // The protocols that a model may speak on its listener. One that doesn't speak
@@ -88,7 +106,7 @@ type Option struct {
 
 // Models returns the table of models, in the order in which they are shown.
 func Models() []Model {
-	return []Model{cgi(), serial(), prefork(), threads(), eventloop(), async(), fastcgi(), scgi(), uwsgi()}
+	return append([]Model{cgi(), serial(), prefork(), threads(), eventloop(), async(), fastcgi(), scgi(), uwsgi()}, realModels()...)
 }
 
 // Lookup finds a model by name; the error names the nearest known one.
@@ -153,6 +171,11 @@ func Resolve(text string) (*Configured, error) {
 	}
 	if c.Settings, err = settle(c.Model.Name, c.Model.Options, spec.Model.Options); err != nil {
 		return fail(err)
+	}
+	if c.Model.Refine != nil {
+		if err := c.Model.Refine(c.Model, c.Settings, spec.Front != nil); err != nil {
+			return fail(err)
+		}
 	}
 	front := spec.Front
 	if front == nil && c.Model.Wire != WireHTTP {

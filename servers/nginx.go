@@ -42,9 +42,9 @@ func nginx() Front {
 			}
 			config := filepath.Join(p.Folder, "nginx.conf")
 			// QUIT has it finish what it serves; TERM would not.
-			cmd := exec.Command(p.Programs.Server, "guard", "-stop", "SIGQUIT", "-remove", p.Folder, "--",
+			cmd := serverCommand(p.Programs, "guard", "-stop", "SIGQUIT", "-remove", p.Folder, "--",
 				program, "-q", "-e", "stderr", "-p", p.Folder, "-c", config)
-			cmd.Env = append(os.Environ(), "NGINX=3;")
+			cmd.Env = append(cmd.Environ(), "NGINX=3;")
 			return []*exec.Cmd{cmd}, nil
 		},
 		Config: nginxConfig,
@@ -213,6 +213,9 @@ func (p *Passage) nginxPass(line func(string, ...any)) {
 	}
 	for _, v := range nginxVariables(p.Model.Wire) {
 		set("%s_param %s", prefix, v)
+	}
+	if p.Script != "" {
+		set("%s_param SCRIPT_FILENAME %s", prefix, nginxQuote(p.Script))
 	}
 }
 

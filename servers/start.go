@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatewaylab/servers/process"
+	"gatewaylab/servers/real"
 )
 
 // Launch says how to start a model.
@@ -43,6 +44,9 @@ type Instance struct {
 	addr       string
 	scheme     string
 	chain      *chain // nil: there is no front
+	folder     string // private, of a real program without a front; "" = there is none
+	config     []ConfigFile
+	begun      []func() bool // whether all of a real program's workers have
 }
 
 // Start starts a model and returns when it answers. The listener is bound
@@ -67,28 +71,79 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 	i := &Instance{configured: c, addr: bound, scheme: scheme}
 	launch := process.Launch{Listener: listener, Cores: l.Cores, Log: l.Log, Supervise: l.Supervise}
 	if c.Front == nil {
-		launch.Commands = c.Model.Commands(settings, l.Programs)
+		launch.Commands, err = i.alone(settings, &l)
+		if c.binds() {
+			launch.Listener = nil
+			err = errors.Join(err, listener.Close())
+		}
 	} else if i.chain, err = c.link(&l, bound); err == nil {
 		launch.Commands, launch.Upstreams = i.chain.front, i.chain.behind
+		i.config, i.begun = i.chain.config, i.chain.ready
 	}
 	if err == nil {
 		i.group, err = process.Start(launch)
 	}
 	// The children have their own.
-	if cerr := errors.Join(listener.Close(), i.chain.closeListeners()); err == nil && cerr != nil {
+	if cerr := errors.Join(closeOnce(listener), i.chain.closeListeners()); err == nil && cerr != nil {
 		err = errors.Join(cerr, i.group.Stop(0))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", c.Spec, errors.Join(err, i.chain.remove()))
+		return nil, fmt.Errorf("start %s: %w", c.Spec, errors.Join(err, i.remove()))
 	}
 	err = i.ready(ctx)
 	if err == nil {
 		err = i.group.Ready()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Spec, err), i.Close(0))
+		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Spec, i.failed(err)), i.Close(0))
 	}
 	return i, nil
+}
+
+// alone makes the commands of a model without a front.
+func (i *Instance) alone(settings Settings, l *Launch) (commands []*exec.Cmd, err error) {
+	var site real.Site
+	if i.configured.Model.Real != nil {
+		if i.folder, err = privateFolder(); err != nil {
+			return nil, err
+		}
+		if site, err = siteOf(i.folder, 0, Upstream{"tcp", i.addr}); err != nil {
+			return nil, err
+		}
+	}
+	out, err := i.configured.equip(settings, l.Programs, site, i.folder)
+	if err != nil {
+		return nil, err
+	}
+	if i.config = out.config; out.ready != nil {
+		i.begun = append(i.begun, out.ready)
+	}
+	return out.commands, nil
+}
+
+func (i *Instance) allBegun() bool {
+	for _, begun := range i.begun {
+		if !begun() {
+			return false
+		}
+	}
+	return true
+}
+
+func closeOnce(f *os.File) error {
+	if err := f.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// remove removes the private folder, with all that is in it.
+func (i *Instance) remove() error {
+	err := i.chain.remove()
+	if i.folder != "" {
+		err = errors.Join(err, os.RemoveAll(i.folder))
+	}
+	return err
 }
 
 // secured is the settings with TLS on, if it is wanted and the model has it,
@@ -117,6 +172,9 @@ func (c *Configured) Available() error {
 		if err := c.Front.Available(); err != nil {
 			return err
 		}
+	}
+	if _, err := real.Find(c.needs()); err != nil {
+		return fmt.Errorf("%s: %w", c.Spec.Model, err)
 	}
 	return installed(c.Model.Name, c.Model.Needs)
 }
@@ -183,10 +241,14 @@ func (i *Instance) firstAnswer(ctx context.Context) error {
 		if err == nil {
 			_, err = io.Copy(io.Discard, resp.Body)
 			resp.Body.Close()
-			if err == nil && resp.StatusCode == http.StatusOK {
+			switch {
+			case err == nil && resp.StatusCode == http.StatusOK && i.allBegun():
 				return nil
+			case resp.StatusCode == http.StatusOK:
+				err = errors.Join(err, errors.New("not all workers have begun"))
+			default:
+				err = errors.Join(err, fmt.Errorf("/hello answered %s", resp.Status))
 			}
-			err = errors.Join(err, fmt.Errorf("/hello answered %s", resp.Status))
 		}
 		select {
 		case <-ctx.Done():
@@ -236,5 +298,5 @@ func (i *Instance) Signal(s os.Signal) error { return i.group.Signal(s) }
 // Close stops the instance: TERM, then after grace KILL for everything that is
 // left. The error tells what had to be killed.
 func (i *Instance) Close(grace time.Duration) error {
-	return errors.Join(i.group.Stop(grace), i.chain.remove())
+	return errors.Join(i.group.Stop(grace), i.remove())
 }

@@ -22,6 +22,7 @@ func guard(words []string, stderr io.Writer) int {
 	stop := flags.String("stop", "SIGTERM", "the signal by which the program finishes what it serves and ends")
 	flags.BoolVar(&g.Stdin, "stdin", false, "give it the listener as descriptor 0 too")
 	flags.BoolVar(&g.Activate, "activate", false, "announce the listener as systemd does")
+	flags.StringVar(&g.Lock, "lock", "", "the lock's file, in place of the one that the lab has made")
 	flags.BoolVar(&g.Unprivileged, "unprivileged", false, "don't run it as root")
 	flags.StringVar(&g.Remove, "remove", "", "a folder that is removed when the lab is gone")
 	if err := flags.Parse(words); errors.Is(err, flag.ErrHelp) {

@@ -108,7 +108,7 @@ func models(wires ...string) []string {
 	places := map[string]string{"cgi": "cgi:children=2", "prefork": "prefork:workers=2", "threads": "threads:workers=1,threads=2"}
 	var specs []string
 	for _, m := range servers.Models() {
-		if !slices.Contains(wires, m.Wire) {
+		if m.Real != nil || !slices.Contains(wires, m.Wire) {
 			continue
 		}
 		spec, ok := places[m.Name]

@@ -27,6 +27,9 @@ type Guarded struct {
 	Stdin bool
 	// Activate announces the listener as systemd does (sd_listen_fds(3)).
 	Activate bool
+	// Lock, if set, is the path of the lock's file in place of the group's, for
+	// a program that can't reach that.
+	Lock string
 	// Unprivileged is for a program that refuses to serve as root: if this is
 	// root, it is run as nobody who may read and write all the same.
 	Unprivileged bool
@@ -99,6 +102,9 @@ func (g *Guarded) start(in *Inherited) (pid int, err error) {
 		// LISTEN_PID is a number that the program has only once it runs.
 		env = append(env, "LISTEN_FDS=1")
 		argv = append([]string{"/bin/sh", "-c", `LISTEN_PID=$$; export LISTEN_PID; exec "$@"`, "sh"}, argv...)
+	}
+	if g.Lock != "" {
+		env = append(env, LockVariable+"="+g.Lock)
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	if cmd.Err != nil {

@@ -20,7 +20,9 @@ import (
 // Request builds the request from variables ("NAME=value") and the body.
 // The application is mounted at SCRIPT_NAME and sees SCRIPT_NAME and
 // PATH_INFO as one path. The body ends after CONTENT_LENGTH bytes, whatever
-// stdin does (RFC 3875 §4.2); without CONTENT_LENGTH there is none.
+// stdin does (RFC 3875 §4.2); without CONTENT_LENGTH there is none. Apache's
+// mod_cgid hands a chunked body on without saying how long it is, which that
+// section forbids, but with HTTP_TRANSFER_ENCODING: then it ends with stdin.
 func Request(variables []string, stdin io.Reader) (*app.Request, error) {
 	var b Builder
 	for _, v := range variables {
@@ -37,6 +39,7 @@ type Builder struct {
 	body         body
 	script, path string
 	length       string
+	chunked      bool
 }
 
 // Set takes one variable.
@@ -57,6 +60,8 @@ func (b *Builder) Set(name, value string) {
 			b.request.Header = append(b.request.Header, app.Field{Name: "Content-Type", Value: value})
 		}
 	case "HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE": // said twice by some servers
+	case "HTTP_TRANSFER_ENCODING":
+		b.chunked = true
 	default:
 		if field, ok := strings.CutPrefix(name, "HTTP_"); ok {
 			b.request.Header = append(b.request.Header, app.Field{Name: fieldName(field), Value: value})
@@ -71,6 +76,9 @@ func (b *Builder) Request(stdin io.Reader) (*app.Request, error) {
 		return nil, errors.New("REQUEST_METHOD is not set: this is a CGI program, to be started by a web server")
 	}
 	r.Length = 0
+	if b.length == "" && b.chunked {
+		r.Length = -1
+	}
 	if b.length != "" {
 		n, err := strconv.ParseInt(b.length, 10, 64)
 		if err != nil || n < 0 {
@@ -98,8 +106,11 @@ type body struct {
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	if b.left == 0 {
+	switch {
+	case b.left == 0:
 		return 0, io.EOF
+	case b.left < 0:
+		return b.r.Read(p)
 	}
 	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)

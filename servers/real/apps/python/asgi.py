@@ -17,7 +17,10 @@ async def application(scope, receive, send):
 
 
 async def http(scope, receive, send):
-    answer = await aio.answer(request_of(scope, receive), lambda: gone(receive))
+    try:
+        answer = await aio.answer(request_of(scope, receive), lambda: gone(receive))
+    except ConnectionError:
+        return  # the client has gone away
     if answer is None:
         return
     await send({

@@ -43,6 +43,9 @@ def fields(environ):
 
 def reader(environ):
     left = int(environ.get("CONTENT_LENGTH") or 0)
+    if "CONTENT_LENGTH" not in environ and "HTTP_TRANSFER_ENCODING" in environ:
+        # Apache hands a chunked body on without its length, and closes it.
+        return lambda: sys.stdin.buffer.read1(1 << 16)
 
     def read():
         nonlocal left

@@ -60,10 +60,11 @@ def reader(environ):
             return piece
 
         return read
-    if environ.get("wsgi.input_terminated"):
-        return lambda: body.read(PIECE)
-    if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    if chunked and "uwsgi.version" in environ:
         import uwsgi
 
         return uwsgi.chunked_read
+    if chunked or environ.get("wsgi.input_terminated"):
+        return lambda: body.read(PIECE)
     return lambda: b""

@@ -1,0 +1,252 @@
+# The application of servers/app in Perl: the same answers, byte for byte. What
+# a request is and where an answer goes, whoever calls it says: labapp.pl for
+# CGI and FastCGI, LabModPerl.pm for Apache's mod_perl.
+package LabApp;
+
+use strict;
+use warnings;
+use Fcntl qw(:flock O_RDWR);
+use File::Basename ();
+use Time::HiRes    ();
+
+my $TEXT    = 'text/plain; charset=utf-8';
+my $GET     = 'GET, HEAD';
+my $PATTERN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-\n";
+my $FILES   = File::Basename::dirname(__FILE__) . '/../static';
+my $CRASH   = 70;    # EX_SOFTWARE of sysexits.h
+my %REASON  = (
+	200 => 'OK', 400 => 'Bad Request', 404 => 'Not Found', 405 => 'Method Not Allowed',
+	426 => 'Upgrade Required', 500 => 'Internal Server Error',
+);
+
+# A parameter is [key, value if absent, low, high, suffix, what is expected].
+my @MS    = ([ 'ms', 50, 0, 600_000 ]);
+my @UNITS = ([ 'units', 50, 0, 100_000 ]);
+my @EVERY = ('every', 100, 0, 60_000, 'ms', 'milliseconds, ');
+my @PAUSE = ('every', 0, @EVERY[ 2 .. 5 ]);
+my %ROUTES = (
+	'/'       => [ $GET, sub { file($_[0], 'index.txt', $TEXT) } ],
+	'/hello'  => [ $GET, sub { text($_[0], 200, "hello\n") } ],
+	'/wait'   => [ $GET, \&waiting, @MS ],
+	'/cpu'    => [ $GET, sub { text($_[0], 200, worked($_[1])) }, @UNITS ],
+	'/mixed'  => [ $GET, \&mixed, @MS, @UNITS ],
+	'/locked' => [ $GET, \&locked, [ 'wait', 40, 0, 600_000 ], [ 'hold', 10, 0, 60_000 ] ],
+	'/block'  => [ $GET, sub { pause_ms($_[1]); text($_[0], 200, "blocked $_[1] ms\n") }, [ 'ms', 200, 0, 60_000 ] ],
+	'/echo'   => [ '', \&echo ],
+	'/upload' => [ 'POST, PUT', \&upload ],
+	'/stream' => [ $GET, \&stream, [ 'chunks', 5, 1, 100_000 ], [@EVERY] ],
+	'/bytes'  => [ $GET, \&many_bytes, [ 'n', 1024, 0, 64 << 20 ], [@PAUSE] ],
+	'/ws'     => [ $GET, sub { text($_[0], 426, "426 upgrade required: WebSocket is spoken here, where the server can\n", 'Upgrade', 'websocket') } ],
+	'/crash'  => [ $GET, \&crash ],
+	'/hang'   => [ $GET, sub { sleep 3600 while 1 } ],
+	'/leak'   => [ $GET, \&leak, [ 'mib', 1, 0, 1024 ] ],
+);
+my %KIND = (
+	'index.html' => 'text/html; charset=utf-8', 'style.css' => 'text/css; charset=utf-8',
+	'lab.svg' => 'image/svg+xml', 'about.txt' => $TEXT,
+);
+
+# respond answers a request: a hash with method, path (decoded), query (raw),
+# fields (a sub: the header as [name, value] …), read (a sub: the next piece of
+# the body, '' at its end), start (a sub: status, reason, name, value …), write
+# and flush.
+sub respond {
+	my ($r) = @_;
+	my $route = $ROUTES{ $r->{path} };
+	$route ||= [ $GET, \&static ] if $r->{path} =~ m{^/static/};
+	return text($r, 404, "404 not found: / lists the routes\n") unless $route;
+	my ($allow, $handler, @params) = @$route;
+	return text($r, 405, "405 method not allowed: use $allow\n", 'Allow', $allow)
+		if $allow && !grep { $_ eq $r->{method} } split /, /, $allow;
+	my @values;
+	for my $p (@params) {
+		my ($value, $fault) = number($r->{query}, @$p);
+		return text($r, 400, "400 bad request: $fault\n") if $fault;
+		push @values, $value;
+	}
+	return $handler->($r, @values);
+}
+
+sub text {
+	my ($r, $status, $body, @more) = @_;
+	content($r, $status, $TEXT, $body, @more);
+}
+
+sub content {
+	my ($r, $status, $kind, $body, @more) = @_;
+	$r->{start}->($status, $REASON{$status}, 'Content-Type', $kind, 'Content-Length', length $body, @more);
+	$r->{write}->($body) unless $r->{method} eq 'HEAD';
+}
+
+sub number {
+	my ($query, $key, $absent, $low, $high, $suffix, $expects) = @_;
+	my $raw = lookup($query, $key);
+	return $absent unless defined $raw;
+	my $digits = $raw;
+	$digits =~ s/\Q$suffix\E\z// if $suffix;
+	return int $digits if $digits =~ /\A[0-9]{1,9}\z/ && $digits >= $low && $digits <= $high;
+	return undef, "$key=" . escape(substr($raw, 0, 40), 1) . ': expected ' . ($expects || '') . "a whole number from $low to $high";
+}
+
+# The first value of a key in a raw query.
+sub lookup {
+	my ($query, $key) = @_;
+	for my $pair (split /&/, $query, -1) {
+		my ($name, $value) = split /=/, $pair, 2;
+		return defined $value ? $value : '' if defined $name && $name eq $key;
+	}
+	return undef;
+}
+
+sub pause_ms {
+	my $slow = $ENV{GATEWAYLAB_SLOW} || 1;
+	$slow = 1 unless $slow =~ /\A[0-9]+\z/ && $slow >= 1 && $slow <= 100;
+	Time::HiRes::sleep($_[0] * $slow / 1000) if $_[0];
+}
+
+sub waiting {
+	my ($r, $ms) = @_;
+	pause_ms($ms);
+	text($r, 200, "waited $ms ms\n");
+}
+
+sub mixed {
+	my ($r, $ms, $units) = @_;
+	pause_ms($ms);
+	text($r, 200, "waited $ms ms\n" . worked($units));
+}
+
+# A fixed amount of computing: see Work in servers/app/work.go.
+sub worked {
+	my ($units) = @_;
+	require Digest::SHA;
+	my $m = "\0" x 1984;
+	substr($m, 0, 32) = Digest::SHA::sha256($m) for 1 .. $units * 90;
+	return "units $units\nsha256 " . unpack('H*', substr $m, 0, 32) . "\n";
+}
+
+# The lock is one for all processes of the server; whoever takes it opens the
+# file for himself.
+sub locked {
+	my ($r, $wait, $hold) = @_;
+	pause_ms($wait);
+	my $path = $ENV{GATEWAYLAB_LOCK};
+	my $file;
+	if ($path) {
+		sysopen($file, $path, O_RDWR) && flock($file, LOCK_EX)
+			or return text($r, 500, "500 internal server error: the lock: open $path: " . lc("$!") . "\n");
+	}
+	pause_ms($hold);
+	close $file if $file;
+	text($r, 200, "waited $wait ms\nheld $hold ms\n");
+}
+
+sub digested {
+	my ($r) = @_;
+	require Digest::SHA;
+	my ($size, $sha) = (0, Digest::SHA->new(256));
+	while (length(my $piece = $r->{read}->())) {
+		$size += length $piece;
+		$sha->add($piece);
+	}
+	return $size, $sha->hexdigest;
+}
+
+my %NOT_CARRIED = map { $_ => 1 } qw(
+	Host Content-Length Expect Authorization Proxy-Authorization Proxy Forwarded Via
+	X-Forwarded-For X-Forwarded-Host X-Forwarded-Proto X-Real-Ip Connection Keep-Alive
+	Proxy-Connection Te Trailer Transfer-Encoding Upgrade
+);
+
+sub echo {
+	my ($r) = @_;
+	my ($size, $digest) = digested($r);
+	my %values;
+	for my $field ($r->{fields}->()) {
+		my ($name, $value) = @$field;
+		$name = join '-', map { ucfirst lc } split /-/, $name, -1;
+		next if $NOT_CARRIED{$name} || $name !~ /\A[A-Za-z0-9-]+\z/;
+		$values{$name} = exists $values{$name} ? $values{$name} . ($name eq 'Cookie' ? '; ' : ', ') . $value : $value;
+	}
+	my $body = join "\n", 'method ' . escape($r->{method}, 1), 'path ' . escape($r->{path}, 1), 'query ' . escape($r->{query}, 0),
+		(map { "header $_: " . escape($values{$_}, 1) } sort keys %values), "body $size", "sha256 $digest", '';
+	text($r, 200, $body);
+}
+
+sub upload {
+	my ($r) = @_;
+	my ($size, $digest) = digested($r);
+	text($r, 200, "bytes $size\nsha256 $digest\n");
+}
+
+sub stream {
+	my ($r, $chunks, $every) = @_;
+	$r->{start}->(200, 'OK', 'Content-Type', $TEXT);
+	return if $r->{method} eq 'HEAD';
+	for my $i (1 .. $chunks) {
+		pause_ms($every) if $i > 1;
+		$r->{write}->("chunk $i of $chunks\n");
+		$r->{flush}->();
+	}
+}
+
+sub many_bytes {
+	my ($r, $n, $every) = @_;
+	$r->{start}->(200, 'OK', 'Content-Type', 'application/octet-stream', 'Content-Length', $n);
+	return if $r->{method} eq 'HEAD';
+	my $block = $PATTERN x 512;    # 32 KiB, a whole number of patterns
+	while ($n > 0) {
+		$r->{write}->($n < length $block ? substr $block, 0, $n : $block);
+		$n -= length $block;
+		next unless $every && $n > 0;
+		$r->{flush}->();
+		pause_ms($every);
+	}
+}
+
+sub static {
+	my ($r) = @_;
+	my $name = substr($r->{path}, length '/static/') || 'index.html';
+	return text($r, 404, "404 not found: / lists the routes\n") unless $KIND{$name};
+	file($r, $name, $KIND{$name});
+}
+
+sub file {
+	my ($r, $name, $kind) = @_;
+	open my $f, '<:raw', "$FILES/$name"
+		or return text($r, 500, "500 internal server error: a file is missing\n");
+	local $/;
+	content($r, 200, $kind, scalar <$f>);
+}
+
+sub crash {
+	syswrite STDERR, "app: crash was asked for\n";
+	require POSIX;
+	POSIX::_exit($CRASH);
+}
+
+my @leaked;
+
+sub leak {
+	my ($r, $mib) = @_;
+	push @leaked, "\1" x ($mib << 20);
+	text($r, 200, "kept $mib MiB\n");
+}
+
+# Control bytes, and "%" if it is not one already, as %XX.
+sub escape {
+	my ($s, $percent) = @_;
+	if   ($percent) { $s =~ s/([\x00-\x1f\x7f%])/sprintf '%%%02X', ord $1/ge }
+	else            { $s =~ s/([\x00-\x1f\x7f])/sprintf '%%%02X', ord $1/ge }
+	return $s;
+}
+
+# fields_of lists a CGI environment's header.
+sub fields_of {
+	my ($env) = @_;
+	my @fields = map { my $name = substr $_, 5; $name =~ tr/_/-/; [ $name, $env->{$_} ] } grep { /^HTTP_/ } keys %$env;
+	push @fields, [ 'Content-Type', $env->{CONTENT_TYPE} ] if length($env->{CONTENT_TYPE} // '');
+	return @fields;
+}
+
+1;

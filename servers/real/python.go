@@ -1,0 +1,121 @@
+package real
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// PythonVariable names the environment variable that says which Python to use.
+const PythonVariable = "LAB_PYTHON"
+
+// An Interpreter is a Python and what was found with it.
+type Interpreter struct {
+	Path, Version string
+	modules       map[string]string // name → version
+}
+
+// pythonModules are all that an interpreter is asked for, at once: starting it
+// takes longer than looking.
+var pythonModules = []string{
+	"gunicorn", "gevent", "eventlet", "tornado", "uvicorn", "uvloop", "httptools", "websockets", "h11", "hypercorn",
+	"daphne", "werkzeug", "flask", "django", "fastapi", "quart",
+}
+
+// question has a Python print where it is, its version, and the modules it has.
+const question = `
+import importlib.metadata as m, importlib.util as u, sys
+print(sys.executable)
+print("%d.%d.%d" % sys.version_info[:3])
+for name in sys.argv[1:]:
+    if u.find_spec(name):
+        try: print(name, m.version(name))
+        except m.PackageNotFoundError: print(name, "?")
+`
+
+// interpreters remembers what each interpreter has answered, by its path.
+var interpreters sync.Map
+
+// FindPython finds a Python that has the modules. The one that comes first on
+// PATH often hasn't (pyenv's, a virtual environment's), so others are asked too;
+// LAB_PYTHON names the one to use and no other. Lacks is what the best one
+// found lacks, all of it if there is none.
+func FindPython(modules ...string) (best *Interpreter, lacks []string) {
+	lacks = modules
+	for _, path := range pythons() {
+		py := ask(path)
+		if py == nil {
+			continue
+		}
+		var missing []string
+		for _, m := range modules {
+			if _, ok := py.modules[m]; !ok {
+				missing = append(missing, m)
+			}
+		}
+		if best == nil || len(missing) < len(lacks) {
+			best, lacks = py, missing
+		}
+		if len(missing) == 0 {
+			return py, nil
+		}
+	}
+	return best, lacks
+}
+
+// pythons are the interpreters to ask, in order.
+func pythons() []string {
+	if path := os.Getenv(PythonVariable); path != "" {
+		return []string{path}
+	}
+	dirs := filepath.SplitList(os.Getenv("PATH"))
+	dirs = append(dirs, "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
+	var paths []string
+	for _, dir := range dirs {
+		path := filepath.Join(dir, "python3")
+		if st, err := os.Stat(path); err == nil && !st.IsDir() && st.Mode()&0o111 != 0 && !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+func ask(path string) *Interpreter {
+	if known, ok := interpreters.Load(path); ok {
+		return known.(*Interpreter)
+	}
+	out, err := exec.Command(path, append([]string{"-c", question}, pythonModules...)...).Output()
+	var py *Interpreter
+	if lines := strings.Split(strings.TrimSpace(string(out)), "\n"); err == nil && len(lines) >= 2 {
+		py = &Interpreter{Path: lines[0], Version: lines[1], modules: map[string]string{}}
+		for _, l := range lines[2:] {
+			name, v, _ := strings.Cut(l, " ")
+			py.modules[name] = v
+		}
+	}
+	interpreters.Store(path, py)
+	return py
+}
+
+// found are the interpreter and some of its modules.
+func (py *Interpreter) found(modules []string) []Found {
+	all := []Found{{"python3", py.Path, py.Version}}
+	for _, m := range modules {
+		all = append(all, Found{m, py.Path, py.modules[m]})
+	}
+	return all
+}
+
+// python needs modules.
+func python(modules ...string) []Need {
+	var needs []Need
+	for _, m := range modules {
+		if m != "" {
+			needs = append(needs, Need{PythonModule, m})
+		}
+	}
+	return needs
+}
