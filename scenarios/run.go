@@ -91,6 +91,9 @@ func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 		Demand: demand, Refused: map[string]string{}, NotSpoken: map[string]map[string]string{},
 	}
 	maps.Copy(r.result.Environment.Versions, p.Programs.Versions())
+	for _, c := range p.Cells {
+		maps.Copy(r.result.Environment.Versions, c.Contestant.Versions())
+	}
 	if err := r.pin(); err != nil {
 		return nil, err
 	}
@@ -245,7 +248,7 @@ func (r *runner) ask(ctx context.Context, c Cell) error {
 		return err
 	}
 	err = newAttack(c.Scenario, inst.Addr()).Speaks(ctx)
-	if cerr := inst.Close(closeGrace(ctx)); err == nil {
+	if cerr := inst.Close(graceOf(ctx, inst)); err == nil {
 		err = cerr
 	}
 	return err
@@ -256,7 +259,24 @@ func (r *runner) verifyOne(ctx context.Context, c *Contestant) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(inst.Verify(ctx), inst.Close(closeGrace(ctx)))
+	return errors.Join(inst.Verify(ctx), r.keepConfig(c, inst), inst.Close(graceOf(ctx, inst)))
+}
+
+// keepConfig saves what a real program was started with.
+func (r *runner) keepConfig(c *Contestant, inst *servers.Instance) error {
+	if r.plan.Store == nil {
+		return nil
+	}
+	return r.plan.Store.SaveConfig(c.Label, inst.Config())
+}
+
+// graceOf is closeGrace for an instance. Real programs take their time: gunicorn
+// looks once a second whether it is to end.
+func graceOf(ctx context.Context, inst *servers.Instance) time.Duration {
+	if ctx.Err() == nil && !inst.Observed() {
+		return 10 * time.Second
+	}
+	return closeGrace(ctx)
 }
 
 // closeGrace is how long a server may take to stop by itself.

@@ -9,12 +9,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"gatewaylab/servers"
 )
 
 // A Store is a run directory:
 //
 //	run.json                     the plan, the environment, how it ended
 //	trials/001-wait-async-1.json a trial, written when it ends
+//	config/gunicorn/…            what a real program was started with, and how
 //	raw/001-wait-async-1.gob     its hits in vegeta's encoding, if asked for
 //
 // The report and the plots are written beside these by others.
@@ -46,6 +49,24 @@ func (s *Store) SaveTrial(t *Trial) error {
 	return writeJSON(filepath.Join(s.Dir, "trials", t.fileName()+".json"), t)
 }
 
+// SaveConfig writes the configuration that a contestant's programs were started
+// with, if it has any.
+func (s *Store) SaveConfig(label string, files []servers.ConfigFile) error {
+	if len(files) == 0 {
+		return nil
+	}
+	dir := filepath.Join(s.Dir, "config", fileSafe(label))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("save the configuration of %s: %w", label, err)
+	}
+	for _, f := range files {
+		if err := os.WriteFile(filepath.Join(dir, f.Name), []byte(f.Content), 0o644); err != nil {
+			return fmt.Errorf("save the configuration of %s: %w", label, err)
+		}
+	}
+	return nil
+}
+
 // createRaw opens the file for a trial's hits.
 func (s *Store) createRaw(r Ref) (*os.File, error) {
 	dir := filepath.Join(s.Dir, "raw")
@@ -61,14 +82,19 @@ func (s *Store) createRaw(r Ref) (*os.File, error) {
 
 // fileName names a trial's files: its place in the run, then what it was.
 func (r Ref) fileName() string {
+	return fmt.Sprintf("%03d-%s-%s-%d", r.Order, r.Scenario, fileSafe(r.Model), r.Trial)
+}
+
+// fileSafe is a label as part of a file's name.
+func fileSafe(label string) string {
 	clean := func(c rune) rune {
 		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '=' {
 			return c
 		}
 		return '.'
 	}
-	model := strings.Map(clean, r.Model)
-	return fmt.Sprintf("%03d-%s-%s-%d", r.Order, r.Scenario, model[:min(len(model), 80)], r.Trial)
+	safe := strings.Map(clean, label)
+	return safe[:min(len(safe), 80)]
 }
 
 // writeJSON replaces a file whole or not at all.

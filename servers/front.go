@@ -167,10 +167,7 @@ func front() Front {
 					words = append(words, key+"="+v)
 				}
 			}
-			if p.Script != "" {
-				words = append(words, "script="+p.Script)
-			}
-			words = append(words, "folder="+p.Folder, "wire="+p.Model.Wire, "model="+p.Model.Name, "upstreams="+strconv.Itoa(len(p.Upstreams)))
+			words = append(words, "script="+p.Script, "folder="+p.Folder, "wire="+p.Model.Wire, "model="+p.Model.Name, "upstreams="+strconv.Itoa(len(p.Upstreams)))
 			for i, u := range p.Upstreams {
 				words = append(words, fmt.Sprintf("upstream%d=%s:%s", i, u.Network, u.Address))
 			}

@@ -180,6 +180,9 @@ func (c *Configured) ShowConfig(p Programs, address string) (string, error) {
 // A ConfigFile is a file that a real program was started with.
 type ConfigFile = real.File
 
+// Observed says whether Status tells anything.
+func (i *Instance) Observed() bool { return i.configured.Observed() }
+
 // Config is what the instance's programs were started with: the real ones'
 // command lines and configuration.
 func (i *Instance) Config() []ConfigFile { return slices.Clone(i.config) }

@@ -254,6 +254,11 @@ func listModels(w io.Writer, rows []modelRow, fronts []frontRow) {
 		fmt.Fprintf(w, "%s+MODEL\t%s\t%s\t%s\t%s\n", f.Name, f.Process, strings.Join(f.Wires, ", "), f.HTTP, f.Doc)
 	}
 	fmt.Fprintln(w)
+	fmt.Fprintln(w, "NOT HERE\tWHAT IT IS, AND WHY NOT")
+	for _, a := range servers.Absentees() {
+		fmt.Fprintf(w, "%s\t%s\n", a.Name, a.Why)
+	}
+	fmt.Fprintln(w)
 	fmt.Fprintln(w, "OPTION\tDEFAULT\tWHAT IT SETS")
 	for _, r := range rows {
 		listOptions(w, r.Name, r.Options, r.Missing)

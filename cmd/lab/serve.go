@@ -10,6 +10,24 @@ import (
 	"gatewaylab/servers"
 )
 
+// showConfig prints what the model would be started with. What a front is set
+// up with needs no program to be found.
+func showConfig(c *cobra.Command, s streams, model *servers.Configured, addr string) error {
+	var programs servers.Programs
+	if model.Model.Real != nil {
+		var err error
+		if programs, err = servers.FindPrograms(c.Context(), s.err); err != nil {
+			return err
+		}
+	}
+	text, err := model.ShowConfig(programs, addr)
+	if err != nil {
+		return misuse(c, err)
+	}
+	fmt.Fprint(s.out, text)
+	return nil
+}
+
 func newServe(s streams) *cobra.Command {
 	var (
 		addr   string
@@ -24,6 +42,7 @@ func newServe(s streams) *cobra.Command {
   lab serve async --addr 127.0.0.1:0            a free port; the address is printed
   lab serve nginx+prefork                       nginx in front of it
   lab serve nginx+prefork --show-config         the configuration that nginx gets
+  lab serve gunicorn:class=gthread              gunicorn, with the same application in Python
   curl http://127.0.0.1:8000/                   lists what the application answers`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: modelArgs,
@@ -33,12 +52,7 @@ func newServe(s streams) *cobra.Command {
 				return misuse(c, err)
 			}
 			if config {
-				text, err := model.FrontConfig(addr)
-				if err != nil {
-					return misuse(c, err)
-				}
-				fmt.Fprint(s.out, text)
-				return nil
+				return showConfig(c, s, model, addr)
 			}
 			programs, err := servers.FindPrograms(c.Context(), s.err)
 			if err != nil {
@@ -60,7 +74,7 @@ func newServe(s streams) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&addr, "addr", "127.0.0.1:8000", "address to listen on; port 0 = any free one")
 	f.BoolVar(&expose, "expose", false, "allow an address that other machines can reach: the application can be told to crash, hang and leak")
-	f.BoolVar(&config, "show-config", false, "print the configuration of the program in front, and start nothing")
+	f.BoolVar(&config, "show-config", false, "print the configuration that real programs get, in front and behind, and start nothing")
 	f.DurationVar(&grace, "grace", 1500*time.Millisecond, "how long requests in flight may take to finish on Ctrl-C")
 	return cmd
 }

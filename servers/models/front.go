@@ -43,6 +43,7 @@ func reverseProxy(env *Env) error {
 // frontSettings are the front's options.
 type frontSettings struct {
 	wire, model string
+	script      string // that the model is to be told to run; "" = it runs but one
 	folder      string // the lab's, with the sockets of the upstreams
 	upstreams   []string
 	balance     string
@@ -65,7 +66,7 @@ type frontSettings struct {
 func readFront(o *Options) (s frontSettings, backlog int, err error) {
 	on := func(key string) bool { return o.String(key) == "on" }
 	s = frontSettings{
-		wire: o.String("wire"), model: o.String("model"), folder: o.String("folder"), balance: o.String("balance"),
+		wire: o.String("wire"), model: o.String("model"), script: o.String("script"), folder: o.String("folder"), balance: o.String("balance"),
 		reuse: o.values["reuse"] != "off", mpx: o.values["mpx"] == "on",
 		requestBuffering: on("request_buffering"), responseBuffering: on("response_buffering"), static: on("static"),
 		keepalive: o.Int("keepalive"), perInstance: o.Int("per_instance"), queue: o.Int("queue"),

@@ -46,6 +46,9 @@ func (b *back) exchangeCGI(ctx context.Context, out *outbound) (*inbound, error)
 	if err != nil {
 		return nil, &frontError{status: 400, why: err.Error(), cause: err}
 	}
+	if b.p.script != "" {
+		vars = append(vars, app.Field{Name: "SCRIPT_FILENAME", Value: b.p.script})
+	}
 	stdout, err := b.gateway.Do(ctx, vars, out.body.reader())
 	if err != nil {
 		return nil, b.gatewayError(err)

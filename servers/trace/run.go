@@ -65,6 +65,9 @@ const (
 
 // recorded is the model with its processes told where the tracer is.
 func recorded(c *servers.Configured, socket string) *servers.Configured {
+	if c.Model.Real != nil { // it has nobody inside who could tell
+		return c
+	}
 	copied, m := *c, *c.Model
 	m.Commands = func(s servers.Settings, p servers.Programs) []*exec.Cmd {
 		commands := c.Model.Commands(s, p)
