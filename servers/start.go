@@ -43,8 +43,9 @@ type Instance struct {
 	group      *process.Group
 	addr       string
 	scheme     string
-	chain      *chain // nil: there is no front
-	folder     string // private, of a real program without a front; "" = there is none
+	chain      *chain   // nil: there is no front
+	folder     string   // private, of a real program without a front; "" = there is none
+	owner      *os.File // open for as long as the folder is in use
 	config     []ConfigFile
 	begun      []func() bool // whether all of a real program's workers have
 }
@@ -107,6 +108,9 @@ func (i *Instance) alone(settings Settings, l *Launch) (commands []*exec.Cmd, er
 		if i.folder, err = privateFolder(); err != nil {
 			return nil, err
 		}
+		if i.owner, err = process.ClaimFolder(i.folder); err != nil {
+			return nil, err
+		}
 		if site, err = siteOf(i.folder, 0, Upstream{"tcp", i.addr}); err != nil {
 			return nil, err
 		}
@@ -142,6 +146,9 @@ func (i *Instance) remove() error {
 	err := i.chain.remove()
 	if i.folder != "" {
 		err = errors.Join(err, os.RemoveAll(i.folder))
+	}
+	if i.owner != nil {
+		err = errors.Join(err, closeOnce(i.owner))
 	}
 	return err
 }
