@@ -187,9 +187,7 @@ func TestSlowFits(t *testing.T) {
 		s := newSlow([]*trace.Trace{recorded(t, "chain")}, true)
 		s.Update(size)
 		for range s.diagrams[0].steps {
-			for range 60 {
-				s.Update(tea.KeyMsg{Type: tea.KeyPgDown})
-			}
+			s.Update(tea.KeyMsg{Type: tea.KeyEnd})
 			lines := strings.Split(ansi.Strip(s.View()), "\n")
 			if len(lines) > size.Height {
 				t.Errorf("%dx%d, step %d: %d lines", size.Width, size.Height, s.step+1, len(lines))

@@ -70,7 +70,7 @@ func (s *slow) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		case "left", "backspace", "p", "h":
 			s.move(-1)
 		case "home", "g":
-			s.trace, s.step, s.scroll = 0, 0, 0
+			s.scroll = 0
 		case "down", "j":
 			s.scroll++
 		case "up", "k":
@@ -79,6 +79,8 @@ func (s *slow) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			s.scroll += s.room() - 1
 		case "pgup", "ctrl+u":
 			s.scroll -= s.room() - 1
+		case "end", "G":
+			s.scroll = len(s.detail())
 		}
 	}
 	s.scroll = max(0, min(s.scroll, len(s.detail())-s.room()))

@@ -61,13 +61,18 @@ func (c *collector) listen(conn net.Conn) {
 		id := callID{e.Process, e.Call}
 		c.mu.Lock()
 		c.events = append(c.events, e)
-		switch e.Kind {
-		case recorder.Called, recorder.ProgramStart:
+		switch {
+		case e.Begins():
 			c.open[id] = true
-		case recorder.Returned, recorder.ProgramEnd:
+		case e.Kind == recorder.Returned || e.Kind == recorder.ProgramEnd:
 			delete(c.open, id)
 		}
 		c.mu.Unlock()
+		if e.Begins() {
+			if _, err := conn.Write([]byte{0}); err != nil {
+				return // its process has ended
+			}
+		}
 	}
 }
 
@@ -97,6 +102,9 @@ func (c *collector) calls() [][]recorder.Event {
 	for _, e := range events {
 		id := callID{e.Process, e.Call}
 		i, ok := index[id]
+		if !ok && !e.Begins() {
+			continue // the rest of what began before the request
+		}
 		if !ok {
 			i = len(all)
 			index[id] = i

@@ -107,29 +107,44 @@ func (t *tracer) close() {
 	}
 }
 
-// settle waits until nothing moves any more: no request is being served, no
-// recorded program runs, no byte has crossed for a moment.
+// settle waits until nothing moves any more: no recorded call or program is
+// under way, no byte has crossed for a moment, and no request is being served,
+// or for a longer moment none has begun or ended: a worker that a gateway's idle
+// connection holds counts as busy for good.
 func (t *tracer) settle(ctx context.Context, inst *servers.Instance) {
-	const moment, calm = 2 * time.Millisecond, 5
-	var before int64 = -1
-	for deadline, still := time.Now().Add(settleTime), 0; still < calm && time.Now().Before(deadline); {
+	const look, moment, longer = 2 * time.Millisecond, 5, 30
+	before, still := state{}, 0
+	for deadline := time.Now().Add(settleTime); time.Now().Before(deadline); {
 		select {
 		case <-ctx.Done():
 			return
 		case <-inst.Done():
 			return
-		case <-time.After(moment):
+		case <-time.After(look):
 		}
-		events, open := t.collector.count()
-		now := int64(events)
-		for _, tap := range t.taps {
-			now += tap.size()
-		}
-		if still++; now != before || open > 0 || inst.Status().Busy() > 0 {
+		now := t.state(inst)
+		if still++; now != before || now.open > 0 {
 			still = 0
 		}
-		before = now
+		if before = now; still >= longer || still >= moment && now.busy == 0 {
+			return
+		}
 	}
+}
+
+// A state is what can be seen moving.
+type state struct {
+	events, open, busy int
+	bytes              int64
+}
+
+func (t *tracer) state(inst *servers.Instance) state {
+	s := state{busy: inst.Status().Busy()}
+	s.events, s.open = t.collector.count()
+	for _, tap := range t.taps {
+		s.bytes += tap.size()
+	}
+	return s
 }
 
 // send sends the request and makes a trace of what was recorded.

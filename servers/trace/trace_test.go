@@ -258,7 +258,7 @@ func TestInsideTLS(t *testing.T) {
 
 // A body larger than what is kept goes through all the same, and is counted.
 func TestLargeBody(t *testing.T) {
-	const size = 3 * trace.Limit
+	const size = trace.Limit + 1<<20
 	for _, spec := range []string{"front+prefork", "cgi", "async"} {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()

@@ -56,6 +56,10 @@ const Limit = 4 << 20
 // HeaderField is the Type of a Value that is a field of an answer's head.
 const HeaderField = "header field"
 
+// Begins says whether an event is a call's or a program's first. A tracer
+// answers these with one byte, once it has taken note of them.
+func (e *Event) Begins() bool { return e.Kind == Called || e.Kind == ProgramStart }
+
 // A Value is a named value that crossed in a call: no bytes, but a thing of a
 // type.
 type Value struct {
@@ -119,11 +123,29 @@ func (c *call) tell(e Event) {
 		e.Data, e.Dropped = e.Data[:keep], len(e.Data)-keep
 	}
 	c.told[e.Kind] += len(e.Data)
-	if err := c.r.out.Encode(e); err != nil {
+	err := c.r.out.Encode(e)
+	if err == nil && e.Begins() {
+		err = c.r.heard()
+	}
+	if err != nil {
 		c.r.out = nil
 		c.r.conn.Close()
 	}
 }
+
+// heard waits for the tracer to say that it has taken note. What begins a call
+// is known to it before the call goes on, so that no answer can reach the client
+// before the tracer knows that there is more to wait for.
+func (r *Recorder) heard() error {
+	if err := r.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	_, err := r.conn.Read(make([]byte, 1))
+	return err
+}
+
+// patience is how long a tracer may take to listen before it is taken for gone.
+const patience = 5 * time.Second
 
 // Close ends the telling.
 func (r *Recorder) Close() {

@@ -32,23 +32,32 @@ func listen(t *testing.T) (path string, told func() []Event) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	return path, func() (events []Event) {
-		t.Helper()
+	all := make(chan []Event, 1)
+	go func() {
+		var events []Event
+		defer func() { all <- events }()
 		conn, err := l.Accept()
 		if err != nil {
-			t.Fatal(err)
+			return
 		}
 		defer conn.Close()
 		for in := json.NewDecoder(conn); ; {
 			var e Event
-			if err := in.Decode(&e); errors.Is(err, io.EOF) {
-				return events
-			} else if err != nil {
-				t.Fatal(err)
+			if err := in.Decode(&e); err != nil {
+				if !errors.Is(err, io.EOF) {
+					t.Error(err)
+				}
+				return
 			}
 			events = append(events, e)
+			if e.Begins() {
+				if _, err := conn.Write([]byte{0}); err != nil {
+					t.Error(err)
+				}
+			}
 		}
-	}
+	}()
+	return path, func() []Event { return <-all }
 }
 
 // run runs a shell script behind a stand-in.
