@@ -72,7 +72,9 @@ func TestReadmeCommands(t *testing.T) {
 				args, _, _ = strings.Cut(args, " > ") // what is printed is kept here
 				args = strings.ReplaceAll(args, "trace.pcapng", filepath.Join(t.TempDir(), "trace.pcapng"))
 			case "serve":
-				return // waits for Ctrl-C: TestServe
+				if !strings.Contains(args, "--show-config") {
+					return // waits for Ctrl-C: TestServe
+				}
 			}
 			if code, _, stderr := invoke(t, args); code != 0 && !busyMachine(stderr) {
 				t.Errorf("lab %s\nexit status %d:\n%s", args, code, stderr)

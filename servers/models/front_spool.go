@@ -134,10 +134,6 @@ func nameless() (*os.File, error) {
 	return f, nil
 }
 
-// none says that the request has no body, which is not the same as an empty
-// one.
-func (b *frontBody) none() bool { return b.size < 0 && b.stream == nil }
-
 // taken says whether the client has nothing more to say.
 func (b *frontBody) taken() bool { return b.stream == nil || b.drained.Load() }
 
