@@ -197,6 +197,7 @@ func (ch *chain) remove() error {
 	err := os.RemoveAll(ch.folder)
 	if ch.owner != nil {
 		err = errors.Join(err, ch.owner.Close())
+		ch.owner = nil // an instance may be closed twice
 	}
 	return err
 }
