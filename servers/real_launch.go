@@ -3,7 +3,6 @@ package servers
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -212,11 +211,4 @@ func (c *Configured) unserved(targets ...string) string {
 		}
 	}
 	return ""
-}
-
-// with is a copy of the settings with one changed.
-func (s Settings) with(key, value string) Settings {
-	s = maps.Clone(s)
-	s[key] = value
-	return s
 }

@@ -101,7 +101,7 @@ func apacheConfig(site *Site) (string, error) {
 // conf is a configuration in lines.
 type conf struct{ strings.Builder }
 
-func (c *conf) line(format string, args ...any) { fmt.Fprintf(c, format+"\n", args...) }
+func (c *conf) line(format string, args ...any) { fmt.Fprintf(&c.Builder, format+"\n", args...) }
 
 func apachePrefork(c *conf, load func(...string), workers string) {
 	load("mpm_prefork")
@@ -127,66 +127,78 @@ func apacheEvent(c *conf, load func(...string), connections int) {
 
 // apacheApp configures one way to run the application.
 func apacheApp(c *conf, load func(...string), site *Site) error {
-	s := site.Settings
-	passed := []string{"GATEWAYLAB_LOCK", slowVariable}
-	switch s["mod"] {
+	dir, err := Apps("")
+	if err != nil {
+		return err
+	}
+	switch mod := site.Settings["mod"]; mod {
 	case "cgid":
-		program, err := site.cgiProgram(s["app"])
-		if err != nil {
-			return err
-		}
-		load("cgid")
-		c.line("ScriptSock %q", filepath.Join(site.Folder, "cgid.sock"))
-		c.line("ScriptAlias / %q", program+"/")
-		c.line("PassEnv %s", strings.Join(passed, " "))
+		return apacheCGI(c, load, site)
 	case "perl":
-		dir, err := Apps("")
-		if err != nil {
-			return err
-		}
-		load("perl")
-		c.line("PerlSwitches -I%s", filepath.Join(dir, "perl"))
-		for _, v := range passed {
-			c.line("PerlPassEnv %s", v)
-		}
-		c.line("PerlModule LabModPerl")
-		c.line("<Location />\n\tSetHandler modperl\n\tPerlResponseHandler LabModPerl\n</Location>")
+		apachePerl(c, load, dir)
 	case "wsgi":
-		dir, err := Apps("")
-		if err != nil {
-			return err
-		}
-		modules := filepath.Join(dir, "python")
-		load("wsgi")
-		c.line("WSGISocketPrefix %q", filepath.Join(site.Folder, "wsgi"))
-		c.line("WSGIDaemonProcess lab processes=%s threads=%s home=%q python-path=%q listen-backlog=%s request-timeout=%s",
-			s["workers"], s["threads"], site.Folder, modules, strconv.Itoa(min(s.Int("backlog"), 1024)), seconds(s["timeout"]))
-		c.line("WSGIProcessGroup lab")
-		c.line("WSGIApplicationGroup %%{GLOBAL}")
-		c.line("WSGIScriptAlias / %q", filepath.Join(modules, wsgiApps[s["app"]]+".py"))
-		c.line("WSGIChunkedRequest On")
+		apacheWSGI(c, load, site, dir)
 	case "fcgid":
-		dir, err := Apps("")
-		if err != nil {
-			return err
-		}
-		load("fcgid")
-		c.line("FcgidIPCDir %q", filepath.Join(site.Folder))
-		c.line("FcgidProcessTableFile %q", filepath.Join(site.Folder, "fcgid.shm"))
-		c.line("FcgidMaxProcesses %s", s["workers"])
-		c.line("FcgidMaxProcessesPerClass %s", s["workers"])
-		c.line("FcgidMinProcessesPerClass %s", s["workers"])
-		c.line("FcgidSpawnScoreUpLimit 2147483647") // all that there may be as soon as they are wanted
-		c.line("FcgidIOTimeout %s", seconds(s["timeout"]))
-		c.line("FcgidBusyTimeout %s", seconds(s["timeout"]))
-		c.line("FcgidMaxRequestLen 1073741824")
-		for _, v := range passed {
-			c.line("FcgidInitialEnv %s \"${%s}\"", v, v)
-		}
-		c.line("ScriptAlias / %q", filepath.Join(dir, "perl", "labapp.pl")+"/")
-		c.line("<Location />\n\tSetHandler fcgid-script\n\tOptions +ExecCGI\n</Location>")
+		apacheFastCGI(c, load, site, dir)
 	default:
-		return errors.New("Apache has no mod " + s["mod"])
+		return errors.New("apache has no mod " + mod)
 	}
 	return nil
+}
+
+// apachePassed are the variables that the application needs of the lab's.
+func apachePassed() []string { return []string{"GATEWAYLAB_LOCK", slowVariable} }
+
+func apacheCGI(c *conf, load func(...string), site *Site) error {
+	program, err := site.cgiProgram(site.Settings["app"])
+	if err != nil {
+		return err
+	}
+	load("cgid")
+	c.line("ScriptSock %q", filepath.Join(site.Folder, "cgid.sock"))
+	c.line("ScriptAlias / %q", program+"/")
+	c.line("PassEnv %s", strings.Join(apachePassed(), " "))
+	return nil
+}
+
+func apachePerl(c *conf, load func(...string), dir string) {
+	load("perl")
+	c.line("PerlSwitches -I%s", filepath.Join(dir, "perl"))
+	for _, v := range apachePassed() {
+		c.line("PerlPassEnv %s", v)
+	}
+	c.line("PerlModule LabModPerl")
+	c.line("<Location />\n\tSetHandler modperl\n\tPerlResponseHandler LabModPerl\n</Location>")
+}
+
+func apacheWSGI(c *conf, load func(...string), site *Site, dir string) {
+	s := site.Settings
+	modules := filepath.Join(dir, "python")
+	load("wsgi")
+	c.line("WSGISocketPrefix %q", filepath.Join(site.Folder, "wsgi"))
+	c.line("WSGIDaemonProcess lab processes=%s threads=%s home=%q python-path=%q listen-backlog=%s request-timeout=%s",
+		s["workers"], s["threads"], site.Folder, modules, strconv.Itoa(min(s.Int("backlog"), 1024)), seconds(s["timeout"]))
+	c.line("WSGIProcessGroup lab")
+	c.line("WSGIApplicationGroup %%{GLOBAL}")
+	c.line("WSGIScriptAlias / %q", filepath.Join(modules, wsgiApps[s["app"]]+".py"))
+	c.line("WSGIChunkedRequest On")
+}
+
+func apacheFastCGI(c *conf, load func(...string), site *Site, dir string) {
+	s := site.Settings
+	load("fcgid")
+	c.line("FcgidIPCDir %q", site.Folder)
+	c.line("FcgidProcessTableFile %q", filepath.Join(site.Folder, "fcgid.shm"))
+	c.line("FcgidMaxProcesses %s", s["workers"])
+	c.line("FcgidMaxProcessesPerClass %s", s["workers"])
+	c.line("FcgidMinProcessesPerClass %s", s["workers"])
+	c.line("FcgidSpawnScoreUpLimit 2147483647") // all that there may be as soon as they are wanted
+	c.line("FcgidIOTimeout %s", seconds(s["timeout"]))
+	c.line("FcgidBusyTimeout %s", seconds(s["timeout"]))
+	c.line("FcgidMaxRequestLen 1073741824")
+	for _, v := range apachePassed() {
+		c.line("FcgidInitialEnv %s \"${%s}\"", v, v)
+	}
+	c.line("ScriptAlias / %q", filepath.Join(dir, "perl", "labapp.pl")+"/")
+	c.line("<Location />\n\tSetHandler fcgid-script\n\tOptions +ExecCGI\n</Location>")
 }

@@ -96,7 +96,7 @@ func twins(pythonPath string) ([]File, error) {
 func digest(files []File) string {
 	sum := sha256.New()
 	for _, f := range files {
-		fmt.Fprintf(sum, "%s %d\n%s", f.Name, len(f.Content), f.Content)
+		_, _ = fmt.Fprintf(sum, "%s %d\n%s", f.Name, len(f.Content), f.Content)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:10])
 }
