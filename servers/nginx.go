@@ -192,7 +192,12 @@ func (p *Passage) nginxPass(line func(string, ...any)) {
 	set := func(format string, args ...any) { line("            "+format+";", args...) }
 	prefix := map[string]string{WireHTTP: "proxy", WireFastCGI: "fastcgi", WireSCGI: "scgi", WireUWSGI: "uwsgi"}[p.Model.Wire]
 	set("%s_buffering %s", prefix, p.Settings["buffering"])
-	set("%s_request_buffering %s", prefix, p.Settings["buffering"])
+	if prefix == "scgi" {
+		// Off, nginx 1.22 gives what it has read so far as the CONTENT_LENGTH.
+		set("scgi_request_buffering on")
+	} else {
+		set("%s_request_buffering %s", prefix, p.Settings["buffering"])
+	}
 	set("%s_hide_header X-Powered-By", prefix)
 	if prefix == "proxy" {
 		set("proxy_pass http://model")

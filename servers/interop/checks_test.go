@@ -108,6 +108,9 @@ func uploaded(n int64) string {
 
 func fixedDown(s *site, _ time.Duration) (string, error) {
 	for _, n := range []int64{0, 1, 65_535, 65_536, largest} {
+		if s.short && n > 65_536 {
+			return "≤ 64 KiB", nil
+		}
 		if err := s.down(fmt.Sprintf("/bytes?n=%d", n), n, sumOf(pattern(n)), true); err != nil {
 			return "", err
 		}

@@ -50,6 +50,8 @@ type site struct {
 	serving func() []int
 	// slots is how many requests fit at a time; 0 = as many as come.
 	slots int
+	// short answers are all that the program of others' can be trusted with.
+	short bool
 	// echoed sends messages on a WebSocket and returns what came back; nil
 	// where there is none.
 	echoed func(ctx context.Context, messages []string) ([]string, error)

@@ -24,7 +24,7 @@ type pair struct {
 	open     func(*testing.T) *site
 	without  map[string]string     // check → why it can't be made of this pair
 	known    map[string]difference // check → what comes out instead, and why
-	limits   map[string]string     // check → what the value to be seen is the limit of
+	limits   map[string]string     // check → why what is to be seen is not more
 }
 
 // A difference is a check that fails as it is known to.

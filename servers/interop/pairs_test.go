@@ -23,55 +23,86 @@ import (
 func pairs(t *testing.T) []pair {
 	// One browser serves all rows that need it, and ends with the test.
 	started := sync.OnceValues(func() (*browser, error) { return startBrowser(t) })
-	return slices.Concat(beforeOurs(), runningOurs(), runByOurs(), beforeTheirs(), curls(), browsers(started))
+	return slices.Concat(beforeOurs(), runningOurs(), runByOurs(), beforeTheirs(), cgiFCGI(), curls(), browsers(started))
 }
 
 // nginx before the lab's servers, Apache and lighttpd before some of them.
 func beforeOurs() []pair {
 	var all []pair
-	for _, spec := range models(servers.WireHTTP) {
-		all = append(all, pair{
+	for _, spec := range models(servers.WireHTTP, servers.WireFastCGI, servers.WireSCGI, servers.WireUWSGI) {
+		p := pair{
 			from: "nginx", to: named(spec), via: wireOf(spec),
 			needs: []string{"nginx"},
 			open:  behindNginx(spec),
-		})
+			known: noMark(wireOf(spec)),
+		}
+		if p.via == servers.WireFastCGI {
+			p.known["cut, chunked"] = difference{errComplete.Error(), "nginx takes the end of the connection for the answer's, whether END_REQUEST has come or not"}
+		}
+		all = append(all, p)
 	}
 	modules := map[string]string{servers.WireHTTP: "http", servers.WireFastCGI: "fcgi", servers.WireSCGI: "scgi", servers.WireUWSGI: "uwsgi"}
 	for _, spec := range append([]string{"prefork:workers=2", "async"}, models(servers.WireFastCGI, servers.WireSCGI, servers.WireUWSGI)...) {
 		wire := wireOf(spec)
-		all = append(all, pair{
+		p := pair{
 			from: "Apache", to: named(spec), via: wire,
 			needs: []string{"apache2"},
 			open:  behindApache(spec, modules[wire]),
-		})
+			known: noMark(wire),
+		}
+		switch wire {
+		case servers.WireSCGI, servers.WireUWSGI:
+			p.known["chunked up"] = difference{"answered 411", "Apache hands on no body without a Content-Length by this protocol, and answers 411"}
+		}
+		switch wire {
+		case servers.WireFastCGI, servers.WireSCGI:
+			p.known["fixed down"] = difference{`Content-Length ""`, apacheNoLength}
+		}
+		if wire == servers.WireSCGI {
+			p.known["cut, fixed"] = difference{errComplete.Error(), apacheNoLength + "; its end is then the end of the connection"}
+		}
+		all = append(all, p)
 		if module, ok := map[string]string{servers.WireHTTP: "proxy", servers.WireFastCGI: "fastcgi", servers.WireSCGI: "scgi"}[wire]; ok {
 			all = append(all, pair{
 				from: "lighttpd", to: named(spec), via: wire,
 				needs: []string{"lighttpd"},
 				open:  behindLighttpd(spec, module),
+				known: noMark(wire),
 			})
 		}
 	}
 	return all
 }
 
+// apacheNoLength says what Apache does with an answer that isn't HTTP.
+const apacheNoLength = "Apache drops the Content-Length of an answer in CGI's form (unless ap_trust_cgilike_cl is set), and sends it chunked if it isn't short"
+
+// noMark is the difference that comes of a protocol in which an answer has no
+// mark of its end.
+func noMark(wire string) map[string]difference {
+	if wire != servers.WireSCGI && wire != servers.WireUWSGI {
+		return map[string]difference{}
+	}
+	return map[string]difference{"cut, chunked": {errComplete.Error(), noMarkWhy}}
+}
+
+const noMarkWhy = "the answer has no mark of its end but that of the connection, which comes when a worker is killed, too"
+
 // Web servers that run the lab's CGI program.
 func runningOurs() []pair {
-	const noMark = "CGI has no mark for a complete answer: without a Content-Length its end is the end of the output, and %s doesn't look at how the program ended"
-	const noLength = "Apache drops the Content-Length of a CGI program (unless ap_trust_cgilike_cl is set), and sends the answer chunked"
+	const noEnd = "CGI has no mark for a complete answer: without a Content-Length its end is the end of the output, and %s doesn't look at how the program ended"
 	return []pair{
 		{
 			from: "Apache", to: "**labapp**", via: "CGI (mod_cgid)", needs: []string{"apache2"}, open: apacheRunning,
 			known: map[string]difference{
-				"chunked up":   {"POST /upload", "Apache hands a chunked body on without CONTENT_LENGTH, which to a CGI program says that there is none (RFC 3875 §4.1.2)"},
-				"fixed down":   {`Content-Length ""`, noLength},
-				"cut, fixed":   {errComplete.Error(), noLength + "; its end is then the end of the output"},
-				"cut, chunked": {errComplete.Error(), fmt.Sprintf(noMark, "Apache")},
+				"fixed down":   {`Content-Length ""`, apacheNoLength},
+				"cut, fixed":   {errComplete.Error(), apacheNoLength + "; its end is then the end of the output"},
+				"cut, chunked": {errComplete.Error(), fmt.Sprintf(noEnd, "Apache")},
 			},
 		},
 		{
 			from: "lighttpd", to: "**labapp**", via: "CGI (mod_cgi)", needs: []string{"lighttpd"}, open: lighttpdRunning,
-			known: map[string]difference{"cut, chunked": {errComplete.Error(), fmt.Sprintf(noMark, "lighttpd")}},
+			known: map[string]difference{"cut, chunked": {errComplete.Error(), fmt.Sprintf(noEnd, "lighttpd")}},
 		},
 	}
 }
@@ -105,7 +136,8 @@ func hosting(program string) func(*testing.T) *site {
 // models are those that speak one of the protocols on their own listener, with
 // so few places that one which isn't given back is missed.
 func models(wires ...string) []string {
-	places := map[string]string{"cgi": "cgi:children=2", "prefork": "prefork:workers=2", "threads": "threads:workers=1,threads=2"}
+	places := map[string]string{"cgi": "cgi:children=2", "prefork": "prefork:workers=2", "threads": "threads:workers=1,threads=2",
+		"fastcgi": "fastcgi:workers=2", "scgi": "scgi:workers=2", "uwsgi": "uwsgi:workers=2"}
 	var specs []string
 	for _, m := range servers.Models() {
 		if m.Real != nil || !slices.Contains(wires, m.Wire) {

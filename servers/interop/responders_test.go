@@ -3,8 +3,11 @@
 package interop
 
 import (
+	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"gatewaylab/servers"
@@ -24,18 +27,54 @@ func beforeTheirs() []pair {
 			p.note = "with `keepalive=0`: uWSGI closes each connection without having said so, and a POST on one that is being closed can't be sent again"
 		}
 		if wire != servers.WireFastCGI {
-			p.known = map[string]difference{"cut, chunked": {errComplete.Error(), "the answer has no mark of its end but that of the connection, which comes when a worker is killed, too"}}
+			p.known = map[string]difference{"cut, chunked": {errComplete.Error(), noMarkWhy}}
 		}
 		all = append(all, p)
 	}
+	for _, kept := range []struct{ options, note string }{
+		{"keepalive=0", "with `keepalive=0`: a connection for each request"},
+		{"keepalive=1", "with `keepalive=1`, fewer than php-fpm has workers: a kept connection keeps its worker, and if all are kept, a request on one more waits until it is given up"},
+	} {
+		all = append(all, pair{
+			from: "**front**", to: "php-fpm", via: servers.WireFastCGI, note: kept.note,
+			needs: []string{"php-fpm8.2"},
+			open:  func(t *testing.T) *site { return beforePHP(t, kept.options) },
+		})
+	}
 	return all
+}
+
+// beforePHP starts php-fpm with two workers, and the front before it.
+func beforePHP(t *testing.T, options string) *site {
+	dir := folder(t)
+	socket := filepath.Join(dir, "php.sock")
+	words := []string{"php-fpm8.2", "-F", "-n", "-y", configure(t, dir, "php-fpm.conf", map[string]any{"Root": isRoot(), "Socket": socket})}
+	if isRoot() {
+		words = append(words, "-R")
+	}
+	g := foreign(t, nil, words...)
+	script := filepath.Join(foreignPrograms(t), "app.php")
+	return answered(t, fronted(t, g, options, &servers.Passage{
+		Model: &servers.Model{Name: "php-fpm", Wire: servers.WireFastCGI}, Upstreams: []servers.Upstream{{Network: "unix", Address: socket}}, Script: script,
+	}), g)
 }
 
 // beforeUWSGI starts uWSGI with the Python application and two workers, and
 // the front before it.
 func beforeUWSGI(t *testing.T, wire string) *site {
 	g, socket := uwsgi(t, wire)
-	return answered(t, fronted(t, g, "uWSGI", wire, socket, 2), g)
+	s := fronted(t, g, "keepalive=0", &servers.Passage{
+		Model: &servers.Model{Name: "uWSGI", Wire: wire}, Upstreams: []servers.Upstream{{Network: "unix", Address: socket}},
+	})
+	// A worker that has been forked and isn't ready yet misses the master's word
+	// that it is to end.
+	s.serving = func() []int {
+		log := g.Log()
+		return slices.DeleteFunc(workers(g)(), func(pid int) bool {
+			return !strings.Contains(log, fmt.Sprintf("pid: %d (default app)", pid))
+		})
+	}
+	return answered(t, s, g)
 }
 
 func uwsgi(t *testing.T, wire string) (g *process.Group, socket string) {
@@ -51,9 +90,10 @@ func uwsgi(t *testing.T, wire string) (g *process.Group, socket string) {
 }
 
 // fronted puts the lab's front before a program that listens on a Unix socket
-// and has some workers.
-func fronted(t *testing.T, g *process.Group, name, wire, socket string, workersOf int) *site {
+// and has two workers.
+func fronted(t *testing.T, g *process.Group, options string, way *servers.Passage) *site {
 	t.Helper()
+	socket := way.Upstreams[0].Address
 	if err := eventually("a listener on "+socket, func() bool {
 		c, err := net.Dial("unix", socket)
 		if err == nil {
@@ -67,15 +107,13 @@ func fronted(t *testing.T, g *process.Group, name, wire, socket string, workersO
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := servers.Resolve("front:response_buffering=off,keepalive=0+async")
+	c, err := servers.Resolve("front:response_buffering=off," + options + "+async")
 	if err != nil {
 		t.Fatal(err)
 	}
 	listener, addr := listen(t)
-	commands, err := c.Front.Commands(&servers.Passage{
-		Settings: c.FrontSettings, Model: &servers.Model{Name: name, Wire: wire}, Programs: p,
-		Address: addr, Folder: filepath.Dir(socket), Upstreams: []servers.Upstream{{Network: "unix", Address: socket}},
-	})
+	way.Settings, way.Programs, way.Address, way.Folder = c.FrontSettings, p, addr, filepath.Dir(socket)
+	commands, err := c.Front.Commands(way)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +129,7 @@ func fronted(t *testing.T, g *process.Group, name, wire, socket string, workersO
 			t.Logf("the front printed:\n%s", front.Log())
 		}
 	})
-	return &site{do: httpClient("http://"+addr, nil), serving: workers(g), slots: workersOf}
+	return &site{do: httpClient("http://"+addr, nil), serving: workers(g), slots: 2}
 }
 
 // responder starts a model that speaks another protocol than HTTP without the

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"gatewaylab/servers"
 	"gatewaylab/servers/process"
 )
 
@@ -17,7 +18,7 @@ func behindNginx(spec string) func(*testing.T) *site {
 		inst := ours(t, "nginx:buffering=off,workers=1+"+spec, false)
 		s := siteOf(t, inst)
 		s.do = httpClient(inst.URL(), nil)
-		if speaks(spec, "WebSocket") {
+		if wireOf(spec) == servers.WireHTTP && speaks(spec, "WebSocket") {
 			s.echoed = webSocketAt("ws://" + inst.Addr() + "/ws")
 		}
 		return s
