@@ -2,9 +2,8 @@ package models
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
-
-	"golang.org/x/sys/unix"
 
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface/wsgi"
@@ -38,10 +37,12 @@ func syncWorker(env *Env) error {
 	return serveAlone(w, true)
 }
 
-// oneThread has one thread do all the work: with a second P the garbage
-// collector would use a core that a sync worker doesn't have.
+// oneThread has one thread do all the work. There are two Ps: of a single one
+// the runtime deprives the thread in every system call that takes longer than
+// 20 µs, and returning from it then wakes others. The second is idle, but for
+// the garbage collector now and then.
 func oneThread() {
-	runtime.GOMAXPROCS(1)
+	runtime.GOMAXPROCS(2)
 	runtime.LockOSThread()
 }
 
@@ -55,7 +56,7 @@ func serveAlone(w *worker, multiprocess bool) error {
 	})
 	w.ready()
 	defer w.release()
-	return w.run(func(fd int, peer unix.Sockaddr) {
+	return w.run(func(fd int, peer netip.AddrPort) {
 		slot.Busy()
 		server.open(fd, peer)
 		if server.serve() == silent {

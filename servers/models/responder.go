@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -114,7 +115,7 @@ func respond(env *Env, status string, with func(*gatewayConn, wire.Handler, wire
 	}
 	w.ready()
 	defer w.release()
-	return w.run(func(fd int, peer unix.Sockaddr) { c.serve(fd, peer, r) })
+	return w.run(func(fd int, peer netip.AddrPort) { c.serve(fd, peer, r) })
 }
 
 // A gatewayConn is the one connection that a worker has, and what it is doing.
@@ -133,7 +134,7 @@ type gatewayConn struct {
 const hogLimit = 16
 
 // serve serves a connection that was accepted.
-func (c *gatewayConn) serve(fd int, peer unix.Sockaddr, r responder) {
+func (c *gatewayConn) serve(fd int, peer netip.AddrPort, r responder) {
 	c.open(fd, peer)
 	c.served, c.hogged, c.phase = false, 0, wire.Waiting
 	c.slot.Busy() // a silent connection holds the worker too

@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface/wsgi"
@@ -83,7 +82,7 @@ func (m *multiplexWorker) begin() (done func()) {
 }
 
 // take serves a connection, and returns when there may be another.
-func (m *multiplexWorker) take(fd int, _ unix.Sockaddr) {
+func (m *multiplexWorker) take(fd int, _ netip.AddrPort) {
 	file := os.NewFile(uintptr(fd), "connection")
 	conn, err := net.FileConn(file)
 	file.Close() // conn has its own

@@ -1,10 +1,13 @@
 package models
 
 import (
+	"encoding/binary"
 	"errors"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +36,7 @@ type acceptor struct {
 	fd      int
 	wake    time.Duration // that a connection doesn't inherit; 0 = it does
 	thread  int
+	from    unix.RawSockaddrAny // here, because what accept(2) is given the address of would be allocated each time
 	waiting atomic.Bool
 	leaving atomic.Bool
 }
@@ -52,28 +56,57 @@ func newAcceptor(listener *os.File, wake time.Duration) (*acceptor, error) {
 
 // next returns the next connection and who it is from; errNobody if none came
 // for a while, errLeaving after stop.
-func (a *acceptor) next() (int, unix.Sockaddr, error) {
+func (a *acceptor) next() (int, netip.AddrPort, error) {
+	var nobody netip.AddrPort
 	a.waiting.Store(true)
 	defer a.waiting.Store(false)
 	for !a.leaving.Load() {
-		fd, peer, err := unix.Accept4(a.fd, unix.SOCK_CLOEXEC)
+		fd, err := a.accept4()
 		switch err {
-		case nil:
+		case 0:
 			if a.wake > 0 {
 				if err := setTimeouts(fd, a.wake); err != nil {
 					unix.Close(fd)
-					return 0, nil, os.NewSyscallError("setsockopt", err)
+					return 0, nobody, os.NewSyscallError("setsockopt", err)
 				}
 			}
-			return fd, peer, nil
+			return fd, a.peer(), nil
 		case unix.EINTR, unix.ECONNABORTED:
 		case unix.EAGAIN:
-			return 0, nil, errNobody
+			return 0, nobody, errNobody
 		default:
-			return 0, nil, os.NewSyscallError("accept", err)
+			return 0, nobody, os.NewSyscallError("accept", err)
 		}
 	}
-	return 0, nil, errLeaving
+	return 0, nobody, errLeaving
+}
+
+// accept4 is unix.Accept4 without its allocations, and without the system call
+// with which that asks what protocol the socket speaks.
+func (a *acceptor) accept4() (int, unix.Errno) {
+	size := uint32(unix.SizeofSockaddrAny)
+	fd, _, err := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(a.fd), uintptr(unsafe.Pointer(&a.from)), uintptr(unsafe.Pointer(&size)), unix.SOCK_CLOEXEC, 0, 0)
+	return int(fd), err
+}
+
+// peer is who the last connection is from; the zero value for a Unix socket.
+func (a *acceptor) peer() netip.AddrPort {
+	switch a.from.Addr.Family {
+	case unix.AF_INET:
+		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(&a.from))
+		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), ntohs(in.Port))
+	case unix.AF_INET6:
+		in := (*unix.RawSockaddrInet6)(unsafe.Pointer(&a.from))
+		return netip.AddrPortFrom(netip.AddrFrom16(in.Addr).Unmap(), ntohs(in.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// ntohs reads a port in network byte order.
+func ntohs(port uint16) uint16 {
+	var b [2]byte
+	binary.NativeEndian.PutUint16(b[:], port)
+	return binary.BigEndian.Uint16(b[:])
 }
 
 // stop makes next return errLeaving. A signal to the waiting thread ends a

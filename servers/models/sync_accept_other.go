@@ -4,6 +4,7 @@ package models
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -37,11 +38,12 @@ func newAcceptor(listener *os.File, wake time.Duration) (*acceptor, error) {
 
 // next returns the next connection and who it is from; errNobody if none came
 // for a while, errLeaving after stop.
-func (a *acceptor) next() (int, unix.Sockaddr, error) {
+func (a *acceptor) next() (int, netip.AddrPort, error) {
+	var nobody netip.AddrPort
 	watch := []unix.PollFd{{Fd: int32(a.fd), Events: unix.POLLIN}}
 	for end := time.Now().Add(a.beat); time.Now().Before(end); {
 		if a.leaving.Load() {
-			return 0, nil, errLeaving
+			return 0, nobody, errLeaving
 		}
 		n, err := unix.Poll(watch, int(pollTime/time.Millisecond))
 		if n <= 0 || err != nil {
@@ -50,13 +52,13 @@ func (a *acceptor) next() (int, unix.Sockaddr, error) {
 		fd, peer, err := unix.Accept(a.fd)
 		switch err {
 		case nil:
-			return fd, peer, a.prepare(fd)
+			return fd, addressOf(peer), a.prepare(fd)
 		case unix.EINTR, unix.EAGAIN, unix.ECONNABORTED:
 		default:
-			return 0, nil, os.NewSyscallError("accept", err)
+			return 0, nobody, os.NewSyscallError("accept", err)
 		}
 	}
-	return 0, nil, errNobody
+	return 0, nobody, errNobody
 }
 
 func (a *acceptor) prepare(fd int) error {

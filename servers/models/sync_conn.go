@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -30,9 +31,13 @@ const (
 	// of a request on a connection that it has accepted.
 	silenceLimit = time.Second
 
-	// leastRate is how many bytes in a second buy a client another second, so
-	// that a large body on a slow line is borne with, and a byte a second is not
-	// (as MinRate of Apache's mod_reqtimeout does).
+	// askPatience is how long a thread that has others to serve waits for the
+	// first byte on a new connection, which is mostly on its way.
+	askPatience = 10 * time.Millisecond
+
+	// leastRate is how many bytes of a body must come in a second, so that a
+	// large one on a slow line is borne with, and a byte a second is not (as with
+	// MinRate of Apache's mod_reqtimeout).
 	leastRate = 500
 )
 
@@ -41,25 +46,27 @@ const (
 // call every beat interval: to show that the worker lives, and to give up a
 // client that is too slow.
 //
-// What a client may take: stall for a whole head, however it comes; for a body
-// stall and a second for each 500 bytes, counted while it is waited for; and as
-// much for each piece of the answer that it is sent.
+// What a client may take: stall for a whole head, however it comes; of a body,
+// stall until some of it comes, and leastRate on the average of each stall that
+// was spent waiting for it; of the answer, stall until some of it can be sent,
+// for which the kernel wants room for a packet at least, so that no client can
+// take it a byte at a time.
 type syncConn struct {
 	fd      int
-	peer    unix.Sockaddr
-	beats   *process.Slot // where a wait is shown to be one; nil = nobody looks
-	stall   time.Duration // 0 = for ever
-	leaving *atomic.Bool  // the worker is to leave and does not wait long for a silent client
+	peer    netip.AddrPort // of its client; the zero value for a Unix socket
+	beats   *process.Slot  // where a wait is shown to be one; nil = nobody looks
+	stall   time.Duration  // 0 = for ever
+	leaving *atomic.Bool   // the worker is to leave and does not wait long for a silent client
 
 	unsaid bool          // nothing has come yet on this connection
-	ask    bool          // the first read doesn't wait, and returns errUnsaid
+	ask    bool          // the first read waits for askPatience only, and returns errUnsaid then
 	head   bool          // it is the head that is read
 	waited time.Duration // for what is read now
 	moved  int64         // bytes of it that came
 }
 
 // open takes a connection.
-func (c *syncConn) open(fd int, peer unix.Sockaddr) {
+func (c *syncConn) open(fd int, peer netip.AddrPort) {
 	c.fd, c.peer, c.unsaid, c.ask = fd, peer, true, false
 }
 
@@ -72,6 +79,7 @@ func (c *syncConn) Read(p []byte) (int, error) {
 	from := time.Now()
 	for {
 		n, err := c.read(p)
+		c.beats.Beat()
 		switch {
 		case n > 0:
 			c.unsaid, c.ask = false, false
@@ -90,14 +98,15 @@ func (c *syncConn) Read(p []byte) (int, error) {
 		case c.late(time.Since(from)):
 			return 0, errStalled
 		}
-		c.beats.Beat()
 	}
 }
 
 func (c *syncConn) read(p []byte) (int, error) {
 	if c.ask {
-		n, _, err := unix.Recvfrom(c.fd, p, unix.MSG_DONTWAIT)
-		return n, err
+		watch := []unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}}
+		if n, err := unix.Poll(watch, int(askPatience/time.Millisecond)); n == 0 || err != nil {
+			return 0, unix.EAGAIN
+		}
 	}
 	return unix.Read(c.fd, p)
 }
@@ -106,17 +115,17 @@ func (c *syncConn) read(p []byte) (int, error) {
 // long it was since the last read.
 func (c *syncConn) late(more time.Duration) bool {
 	waited := c.waited + more
-	if c.unsaid && waited > silenceLimit && c.leaving.Load() {
+	switch {
+	case c.unsaid && waited > silenceLimit && c.leaving.Load():
+		return true
+	case c.stall <= 0 || waited <= c.stall:
+		return false
+	case c.head, more > c.stall, c.moved < int64(c.stall.Seconds()*leastRate):
 		return true
 	}
-	if c.head {
-		return c.stall > 0 && waited > c.stall
-	}
-	return c.stall > 0 && waited > c.stall+bought(c.moved)
+	c.waited, c.moved = 0, 0 // what came fast buys nothing for later
+	return false
 }
-
-// bought is the time that n bytes buy.
-func bought(n int64) time.Duration { return time.Duration(n) * (time.Second / leastRate) }
 
 // Write writes all of p to the client.
 func (c *syncConn) Write(p []byte) (written int, err error) {
@@ -133,7 +142,9 @@ func (c *syncConn) Write(p []byte) (written int, err error) {
 			return written, nil
 		case n <= 0 && err != unix.EINTR && err != unix.EAGAIN:
 			return written, os.NewSyscallError("write", err)
-		case c.stall > 0 && time.Since(from) > c.stall+bought(int64(written)):
+		case n > 0:
+			from = time.Now()
+		case c.stall > 0 && time.Since(from) > c.stall:
 			return written, errSlowRead
 		}
 		c.beats.Beat()

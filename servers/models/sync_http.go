@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -41,7 +42,8 @@ type syncServer struct {
 	environ wsgi.Environ
 	head    iface.Head
 	body    syncBody
-	keeps   bool // connections, if the client wants to
+	second  int64 // that the answer's date is of
+	keeps   bool  // connections, if the client wants to
 }
 
 // A syncSetting is what the threads of a model have in common.
@@ -82,7 +84,7 @@ const (
 )
 
 // open takes a connection.
-func (s *syncServer) open(fd int, peer unix.Sockaddr) {
+func (s *syncServer) open(fd int, peer netip.AddrPort) {
 	s.conn.open(fd, peer)
 	s.in.Reset(s.conn)
 }
@@ -108,6 +110,7 @@ func (s *syncServer) serve() ending {
 // respond has the application answer the request.
 func (s *syncServer) respond() ending {
 	s.answer.Reset(&s.request, s.keeps && !s.conn.leaving.Load())
+	s.date()
 	s.body.invites, s.body.fault = s.request.Continue, nil
 	err := s.describe()
 	if err == nil {
@@ -121,7 +124,7 @@ func (s *syncServer) respond() ending {
 	}
 	if err != nil {
 		s.conn.reset() // the client must not take what it got for the whole answer
-		s.answer = http1.Response{}
+		s.answer, s.second = http1.Response{}, 0
 		return served
 	}
 	if s.answer.Keep() && s.drained() {
@@ -129,6 +132,13 @@ func (s *syncServer) respond() ending {
 	}
 	s.conn.close(!s.in.Ended() || len(s.in.Buffered()) > 0)
 	return served
+}
+
+// date gives the answers their date, which is made anew once a second.
+func (s *syncServer) date() {
+	if now := time.Now(); now.Unix() != s.second {
+		s.second, s.answer.Date = now.Unix(), now.UTC().Format(http1.TimeFormat)
+	}
 }
 
 // drained reads what is left of the body and says whether that was all.
@@ -147,7 +157,10 @@ func (s *syncServer) drained() bool {
 func (s *syncServer) describe() (err error) {
 	r := &s.request
 	s.head.Method, s.head.Path, s.head.Query, s.head.Proto = r.Method, r.Path, r.Query, r.Proto()
-	s.head.Host, s.head.Fields, s.head.Remote = r.Host, r.Fields, addressOf(s.conn.peer)
+	s.head.Host, s.head.Fields, s.head.Remote = r.Host, r.Fields, ""
+	if s.conn.peer.IsValid() {
+		s.head.Remote = s.conn.peer.String()
+	}
 	length := r.Length
 	if r.Framing == http1.NoBody {
 		length = -1
@@ -257,24 +270,21 @@ func localAddr(listener *os.File) string {
 	addr := "localhost:80"
 	_ = onSocket(listener, "name the socket", func(fd int) error {
 		name, err := unix.Getsockname(fd)
-		if tcp := addressOf(name); err == nil && tcp != "" {
-			addr = tcp
+		if tcp := addressOf(name); err == nil && tcp.IsValid() {
+			addr = tcp.String()
 		}
 		return nil
 	})
 	return addr
 }
 
-// addressOf is HOST:PORT of a TCP address, "" of any other.
-func addressOf(sa unix.Sockaddr) string {
-	var ap netip.AddrPort
+// addressOf is a TCP address; the zero value for any other.
+func addressOf(sa unix.Sockaddr) netip.AddrPort {
 	switch a := sa.(type) {
 	case *unix.SockaddrInet4:
-		ap = netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
 	case *unix.SockaddrInet6:
-		ap = netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
-	default:
-		return ""
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
 	}
-	return ap.String()
+	return netip.AddrPort{}
 }

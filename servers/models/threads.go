@@ -2,12 +2,11 @@ package models
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface/wsgi"
@@ -67,7 +66,7 @@ const (
 // A ticket is a connection that waits for a thread, or for its client.
 type ticket struct {
 	fd      int
-	peer    unix.Sockaddr
+	peer    netip.AddrPort
 	fresh   bool // it has brought no request yet
 	watched bool // the readiness queue knows it
 }
@@ -80,8 +79,8 @@ type threadPool struct {
 	queue     int // of them waiting for a thread, before no more are accepted
 	keepalive time.Duration
 
-	jobs    chan ticket // has room for all connections
-	busy    atomic.Int64
+	jobs    chan ticket  // has room for all connections
+	held    atomic.Int64 // requests that are served or wait for a thread
 	open    atomic.Int64 // connections
 	room    chan struct{}
 	parking *parking
@@ -114,7 +113,7 @@ func (p *threadPool) start() {
 }
 
 // take takes a new connection, and returns when there may be another.
-func (p *threadPool) take(fd int, peer unix.Sockaddr) {
+func (p *threadPool) take(fd int, peer netip.AddrPort) {
 	p.open.Add(1)
 	p.put(ticket{fd: fd, peer: peer, fresh: true})
 	p.admit()
@@ -122,6 +121,7 @@ func (p *threadPool) take(fd int, peer unix.Sockaddr) {
 
 // put queues a connection for a thread. There is room for all there are.
 func (p *threadPool) put(t ticket) {
+	p.held.Add(1)
 	p.worker.slots[0].Queue(1)
 	p.jobs <- t
 }
@@ -132,11 +132,9 @@ func (p *threadPool) put(t ticket) {
 func (p *threadPool) admit() {
 	patience, over := busyPatience, false
 	for !p.leaving() {
-		if p.open.Load() < int64(p.most) {
-			waiting := len(p.jobs)
-			if int(p.busy.Load())+waiting < len(p.worker.slots) || over && waiting < p.queue {
-				return
-			}
+		if waiting := int(p.held.Load()) - len(p.worker.slots); p.open.Load() < int64(p.most) &&
+			(waiting < 0 || over && waiting < p.queue) {
+			return
 		}
 		timer := time.NewTimer(patience)
 		select {
@@ -169,10 +167,9 @@ func (p *threadPool) thread(slot *process.Slot) {
 	conn := &syncConn{stall: p.worker.timeout, leaving: &p.worker.accept.leaving}
 	server := newSyncServer(conn, p.set)
 	for t := range p.jobs {
-		p.busy.Add(1)
 		p.worker.slots[0].Queue(-1)
 		p.serve(server, slot, t)
-		p.busy.Add(-1)
+		p.held.Add(-1)
 		p.vacated()
 	}
 }
