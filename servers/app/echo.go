@@ -83,15 +83,34 @@ func joined(fields []Field) string {
 
 // carried says whether every interface hands the field on, unchanged.
 func carried(name string) bool {
-	for _, c := range []byte(name) {
+	switch name {
+	case "Host", "Content-Length", // said elsewhere
+		"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip": // a proxy's to say
+		return false
+	}
+	return Passed(name)
+}
+
+// Passed says whether a server shows the application a request's field, its name
+// in canonical form. It doesn't show
+//
+//   - what is about the connection, and Expect, which the server has dealt with;
+//   - Authorization and Proxy-Authorization, which RFC 3875 §4.1.18 withholds
+//     because other users of the machine can see a process's environment;
+//   - Proxy, because HTTP_PROXY means something else to many programs
+//     (CVE-2016-5385, "httpoxy");
+//   - names with anything but letters, digits and "-": X_User and X-User would
+//     become one variable, and one of them may come from a proxy that checked
+//     who is calling. nginx drops them too.
+func Passed(name string) bool {
+	for i := range len(name) {
+		c := name[i]
 		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-') {
 			return false
 		}
 	}
 	switch name {
-	case "Host", "Content-Length", "Expect", // said elsewhere, or spent on the way
-		"Authorization", "Proxy-Authorization", "Proxy", // withheld by CGI
-		"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip": // a proxy's to say
+	case "", "Expect", "Authorization", "Proxy-Authorization", "Proxy":
 		return false
 	}
 	return !HopByHop(name)

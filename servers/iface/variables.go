@@ -167,16 +167,8 @@ func Environ(vars []app.Field) []string {
 // AppendFields lists a request's header as every model shows it to the
 // application: each name once, in canonical form, sorted, repeated values
 // merged, Host among them. It uses dst's memory from its start. Left out are
-//
-//   - hop-by-hop fields, those that Connection names included, and Expect and
-//     Content-Length, which the server has dealt with;
-//   - Authorization and Proxy-Authorization, which RFC 3875 §4.1.18 withholds
-//     because other users of the machine can see a process's environment;
-//   - Proxy, because HTTP_PROXY means something else to many programs
-//     (CVE-2016-5385, "httpoxy");
-//   - names with anything but letters, digits and "-": X_User and X-User would
-//     become one variable, and one of them may come from a proxy that checked
-//     who is calling. nginx drops them too.
+// Content-Length, hop-by-hop fields that Connection names, and what app.Passed
+// withholds from every application.
 func AppendFields(dst []app.Field, host string, fields []app.Field) []app.Field {
 	dst = append(dst[:0], app.Field{Name: "Host", Value: host})
 	connection := false
@@ -184,7 +176,7 @@ func AppendFields(dst []app.Field, host string, fields []app.Field) []app.Field 
 		switch f := &fields[i]; {
 		case f.Name == "Connection":
 			connection = true
-		case !passed(f.Name):
+		case f.Name == "Host", f.Name == "Content-Length", !app.Passed(f.Name):
 		case f.Name == "Content-Type" && f.Value == "": // an empty CONTENT_TYPE says that there is none
 		default:
 			dst = append(dst, *f)
@@ -194,19 +186,6 @@ func AppendFields(dst []app.Field, host string, fields []app.Field) []app.Field 
 		dst = slices.DeleteFunc(dst, func(f app.Field) bool { return f.Name != "Host" && namedByConnection(fields, f.Name) })
 	}
 	return app.MergeInPlace(dst)
-}
-
-func passed(name string) bool {
-	for _, c := range []byte(name) {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-') {
-			return false
-		}
-	}
-	switch name {
-	case "", "Host", "Content-Length", "Expect", "Authorization", "Proxy-Authorization", "Proxy":
-		return false
-	}
-	return !app.HopByHop(name)
 }
 
 // namedByConnection says whether a Connection field declares the name, in

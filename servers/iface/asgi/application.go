@@ -196,7 +196,7 @@ func (c *call) fields(headers []app.Field) (length int64) {
 		case "transfer-encoding":
 			length = -1
 		default:
-			if name := Canonical(f.Name); passed(name) && !(name == "Content-Type" && f.Value == "") {
+			if name := Canonical(f.Name); app.Passed(name) && !(name == "Content-Type" && f.Value == "") {
 				c.header = append(c.header, app.Field{Name: name, Value: f.Value})
 			}
 		}
@@ -222,21 +222,6 @@ func (c *call) dropNamed(list string) {
 		}
 		c.header = kept
 	}
-}
-
-// passed says whether the application is shown the field: see iface.Fields.
-func passed(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-') {
-			return false
-		}
-	}
-	switch name {
-	case "", "Expect", "Authorization", "Proxy-Authorization", "Proxy":
-		return false
-	}
-	return !app.HopByHop(name)
 }
 
 // A bodyOf is the request's body for the application to read.
