@@ -130,7 +130,7 @@ func (u *upstream) hungUp() int {
 // those given.
 func frontOptions(t *testing.T, upstreams []*upstream, given ...string) []string {
 	set := map[string]string{
-		"wire": "HTTP", "model": "fake", "folder": t.TempDir(), "instances": fmt.Sprint(len(upstreams)), "balance": "round-robin",
+		"wire": "HTTP", "model": "fake", "script": "", "folder": t.TempDir(), "instances": fmt.Sprint(len(upstreams)), "balance": "round-robin",
 		"request_buffering": "on", "response_buffering": "on", "keepalive": "32", "static": "off", "per_instance": "0", "queue": "1024",
 		"max_header": "65536", "max_body": "1000000", "client_timeout": "20s", "idle": "20s", "connect_timeout": "5s", "read_timeout": "20s",
 		"send_timeout": "20s", "max_fails": "3", "fail_timeout": "1s", "check": "0s", "backlog": "128", "upstreams": fmt.Sprint(len(upstreams)),
