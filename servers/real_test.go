@@ -107,6 +107,11 @@ func finishesStream(t *testing.T, spec string) {
 		return
 	}
 	inst := start(t, spec)
+	// By the end of this all its workers have booted: a signal that reaches a
+	// worker of uWSGI before is lost, and with it the stop.
+	if err := inst.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, inst.URL()+"/stream?chunks=2&every=700", nil)
 	if err != nil {
 		t.Fatal(err)

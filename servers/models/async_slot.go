@@ -137,10 +137,10 @@ func (sc *slotConn) end(slot *process.Slot) {
 func (sc *slotConn) release() {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	sc.listener.left()
 	if sc.closed = true; sc.streams == 0 {
 		sc.slot.Release()
 	}
+	sc.listener.left() // last: whoever comes in then needs a slot
 }
 
 type slotKey struct{}

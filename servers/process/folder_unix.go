@@ -21,12 +21,17 @@ const unclaimedFor = time.Minute
 // ClaimFolder marks a folder as in use until the returned file is closed, or
 // this process is dead, however it died.
 func ClaimFolder(folder string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(folder, claimName), os.O_CREATE|os.O_RDWR, 0o600)
+	name := filepath.Join(folder, claimName)
+	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(os.NewSyscallError("flock", err), f.Close())
+	}
+	// It gets its name when it is locked: one that isn't has lost its owner.
+	if err := os.Rename(name+".new", name); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
