@@ -240,7 +240,7 @@ func TestThreadsTerminate(t *testing.T) {
 	kept.send(t, "/hello")
 	kept.read(t)
 	until(t, "nobody holds a thread", func() bool { return s.Board().Read().Busy() == 0 })
-	answers := []<-chan error{waits(t, s, "/wait?ms=700"), waits(t, s, "/wait?ms=700"), waits(t, s, "/wait?ms=700")}
+	answers := []<-chan error{waits(t, s, "/wait?ms=3000"), waits(t, s, "/wait?ms=3000"), waits(t, s, "/wait?ms=3000")}
 	if err := s.Stop(30 * time.Second); err != nil {
 		t.Error(err)
 	}
