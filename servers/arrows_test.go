@@ -39,7 +39,7 @@ func goList(t *testing.T) map[string]listed {
 // fails the test, so that a new one gets its place on purpose.
 func TestArrows(t *testing.T) {
 	may := map[string][]string{
-		"cmd/lab":            {"servers", "scenarios", "scenarios/expect", "scenarios/load", "reports", "reports/chart", "reports/dashboard", "reports/hops", "servers/trace"},
+		"cmd/lab":            {"servers", "scenarios", "scenarios/expect", "scenarios/load", "reports", "reports/chart", "reports/checkup", "reports/dashboard", "reports/hops", "servers/trace"},
 		"cmd/labserver":      {"servers/models", "servers/process", "servers/trace/recorder"},
 		"cmd/labapp":         {"servers/app", "servers/iface/cgi"},
 		"servers":            {"servers/process", "servers/app", "servers/real"},
@@ -58,6 +58,7 @@ func TestArrows(t *testing.T) {
 		"scenarios/load":     {},
 		"reports":            {"scenarios", "scenarios/expect", "scenarios/load", "servers/app"},
 		"reports/chart":      {"reports", "scenarios", "scenarios/load"},
+		"reports/checkup":    {"scenarios", "servers", "servers/process", "servers/real"},
 		"reports/dashboard":  {"reports", "scenarios", "scenarios/load", "servers/process"},
 		"servers/interop":    {},
 

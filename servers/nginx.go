@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gatewaylab/servers/app"
+	"gatewaylab/servers/real"
 )
 
 // nginx is the web server that stands before most applications. It listens on
@@ -36,14 +37,14 @@ func nginx() Front {
 			if err := p.writeNginx(); err != nil {
 				return nil, err
 			}
-			program, err := exec.LookPath("nginx")
+			found, err := real.Find(executables([]string{"nginx"}))
 			if err != nil {
-				return nil, fmt.Errorf("find nginx: %w", err)
+				return nil, err
 			}
 			config := filepath.Join(p.Folder, "nginx.conf")
 			// QUIT has it finish what it serves; TERM would not.
 			cmd := serverCommand(p.Programs, "guard", "-stop", "SIGQUIT", "-remove", p.Folder, "--",
-				program, "-q", "-e", "stderr", "-p", p.Folder, "-c", config)
+				found[0].Path, "-q", "-e", "stderr", "-p", p.Folder, "-c", config)
 			cmd.Env = append(cmd.Environ(), "NGINX=3;")
 			return []*exec.Cmd{cmd}, nil
 		},

@@ -115,13 +115,7 @@ func (c *Configured) needs() []real.Need {
 
 // Found is what was found of what the model and its front need.
 func (c *Configured) Found() []real.Found {
-	needs := c.needs()
-	if c.Front != nil {
-		for _, p := range c.Front.Needs {
-			needs = append(needs, real.Need{Kind: real.Executable, Name: p})
-		}
-	}
-	found, _ := real.Find(needs) // what is missing has no version
+	found, _ := real.Find(c.Needs()) // what is missing has no version
 	return found
 }
 

@@ -251,7 +251,7 @@ func TestRealSaysWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = c.Available()
-	if err == nil || !strings.Contains(err.Error(), "sudo apt-get install gunicorn python3-gevent") || !strings.Contains(err.Error(), "python3 -m pip install gevent gunicorn") {
+	if err == nil || !strings.Contains(err.Error(), "sudo apt-get install gunicorn python3-gevent") || !strings.Contains(err.Error(), "/bin/pip install gevent gunicorn") {
 		t.Errorf("error %v, want one with the lines that install it", err)
 	}
 }

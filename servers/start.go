@@ -173,29 +173,28 @@ func (c *Configured) secured(wanted bool) (Settings, string) {
 func unseen() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
 
 // Available says whether the programs that the model and its front need are
-// installed.
+// installed; the error has the lines that install them.
 func (c *Configured) Available() error {
-	if c.Front != nil {
-		if err := c.Front.Available(); err != nil {
-			return err
-		}
+	if missing := c.Missing(); len(missing) > 0 {
+		return fmt.Errorf("%s: %w", c.Spec, &real.MissingError{Needs: missing})
 	}
-	if _, err := real.Find(c.needs()); err != nil {
-		return fmt.Errorf("%s: %w", c.Spec.Model, err)
-	}
-	return installed(c.Model.Name, c.Model.Needs)
+	return nil
 }
 
 // Available says whether the programs that the front needs are installed.
-func (f *Front) Available() error { return installed(f.Name, f.Needs) }
-
-func installed(name string, programs []string) error {
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			return fmt.Errorf("%s needs %s, which is not on PATH", name, p)
-		}
+func (f *Front) Available() error {
+	if _, err := real.Find(executables(f.Needs)); err != nil {
+		return fmt.Errorf("%s: %w", f.Name, err)
 	}
 	return nil
+}
+
+// executables are programs as needs.
+func executables(names []string) (needs []real.Need) {
+	for _, n := range names {
+		needs = append(needs, real.Need{Kind: real.Executable, Name: n})
+	}
+	return needs
 }
 
 // checkAddr keeps servers on loopback: the application can be told to crash,

@@ -31,6 +31,10 @@ const (
 	UWSGIPlugin
 )
 
+func (k Kind) String() string {
+	return [...]string{"program", "Python module", "Perl module", "Apache module", "uWSGI plugin"}[k]
+}
+
 // A Found is an installed program or module.
 type Found struct {
 	Name, Path, Version string
@@ -48,6 +52,16 @@ var packages = map[Need]struct{ debian, homebrew string }{
 	{Executable, "cc"}:           {"gcc libc6-dev", "gcc"},
 	{Executable, "flock"}:        {"util-linux", "flock"},
 	{Executable, "python3"}:      {"python3", "python"},
+	{Executable, "gcc"}:          {"gcc libc6-dev", "gcc"},
+	{Executable, "git"}:          {"git", "git"},
+	{Executable, "curl"}:         {"curl", "curl"},
+	{Executable, "chromium"}:     {"chromium", "chromium"},
+	{Executable, "tshark"}:       {"tshark", "wireshark"},
+	{Executable, "php-fpm8.2"}:   {"php-fpm", "php"},
+	{Executable, "cgi-fcgi"}:     {"libfcgi-bin", "fcgi"},
+	{Executable, "wrk"}:          {"wrk", "wrk"},
+	{Executable, "h2load"}:       {"nghttp2-client", "nghttp2"},
+	{PythonModule, "nbclient"}:   {"python3-nbclient", ""},
 	{ApacheModule, "cgid"}:       {"apache2", "httpd"},
 	{ApacheModule, "perl"}:       {"libapache2-mod-perl2", ""},
 	{ApacheModule, "wsgi"}:       {"libapache2-mod-wsgi-py3", ""},
@@ -162,7 +176,8 @@ func executable(name string) (string, error) {
 // versionFlags have a program say its version.
 var versionFlags = map[string]string{
 	"nginx": "-v", "apache2": "-v", "lighttpd": "-v", "uwsgi": "--version", "fcgiwrap": "-h", "cc": "--version",
-	"flock": "--version", "perl": "-v", "python3": "-V",
+	"flock": "--version", "perl": "-v", "python3": "-V", "gcc": "--version", "git": "--version", "curl": "--version",
+	"chromium": "--version", "tshark": "--version", "php-fpm8.2": "-v", "wrk": "-v", "h2load": "--version",
 }
 
 // versions remembers what programs have said: a program doesn't change its
@@ -246,8 +261,10 @@ func HomebrewLine(needs []Need) string {
 	if l := line("brew install", brew); l != "" {
 		lines = append(lines, l)
 	}
-	if l := line("python3 -m pip install", pip); l != "" {
-		lines = append(lines, l)
+	// Python itself refuses to have modules put beside those that a package
+	// manager installed (PEP 668); this environment is where FindPython looks.
+	if l := line("~/"+ownPython+"/bin/pip install", pip); l != "" {
+		lines = append(lines, "python3 -m venv --system-site-packages ~/"+ownPython, l)
 	}
 	return strings.Join(lines, " && ")
 }

@@ -12,6 +12,10 @@ import (
 // PythonVariable names the environment variable that says which Python to use.
 const PythonVariable = "LAB_PYTHON"
 
+// ownPython is a virtual environment below the home folder for those who can't
+// have modules installed for the system's own Python.
+const ownPython = ".gatewaylab/python"
+
 // An Interpreter is a Python and what was found with it.
 type Interpreter struct {
 	Path, Version string
@@ -22,7 +26,7 @@ type Interpreter struct {
 // takes longer than looking.
 var pythonModules = []string{
 	"gunicorn", "gevent", "eventlet", "tornado", "uvicorn", "uvloop", "httptools", "websockets", "h11", "hypercorn",
-	"daphne", "werkzeug", "flask", "django", "fastapi", "quart",
+	"daphne", "werkzeug", "flask", "django", "fastapi", "quart", "nbclient",
 }
 
 // question has a Python print where it is, its version, and the modules it has.
@@ -72,6 +76,9 @@ func pythons() []string {
 		return []string{path}
 	}
 	dirs := filepath.SplitList(os.Getenv("PATH"))
+	if home, err := os.UserHomeDir(); err == nil {
+		dirs = append(dirs, filepath.Join(home, ownPython, "bin"))
+	}
 	dirs = append(dirs, "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 	var paths []string
 	for _, dir := range dirs {
