@@ -40,9 +40,10 @@ func goList(t *testing.T) map[string]listed {
 func TestArrows(t *testing.T) {
 	may := map[string][]string{
 		"cmd/lab":            {"servers", "scenarios", "scenarios/expect", "scenarios/load", "reports", "reports/chart", "reports/checkup", "reports/dashboard", "reports/hops", "servers/trace"},
-		"cmd/labserver":      {"servers/models", "servers/process", "servers/trace/recorder"},
+		"cmd/labserver":      {"servers/latency", "servers/models", "servers/process", "servers/trace/recorder"},
 		"cmd/labapp":         {"servers/app", "servers/iface/cgi"},
-		"servers":            {"servers/process", "servers/app", "servers/real"},
+		"servers":            {"servers/process", "servers/app", "servers/latency", "servers/real"},
+		"servers/latency":    {"servers/wire/http1"},
 		"servers/app":        {},
 		"servers/iface":      {"servers/app", "servers/iface/cgi", "servers/wire/http1"},
 		"servers/iface/cgi":  {"servers/app"},

@@ -31,6 +31,11 @@ type Launch struct {
 	// Requests that come meanwhile wait in the listen queue.
 	Supervise bool
 	Log       io.Writer // also gets what the processes print; nil = only kept for Log
+	// Services are the backing services to be started before the model, on
+	// ServiceCores (nil = all); Seed decides all that they draw.
+	Services     []Backing
+	ServiceCores []int
+	Seed         uint64
 	// Tap, if set, is called for every hop behind the first before anything is
 	// started, and returns where Hop.From shall connect in place of Hop.Address:
 	// to whoever wants to see what passes, and passes everything on.
@@ -48,6 +53,7 @@ type Instance struct {
 	owner      *os.File // open for as long as the folder is in use
 	config     []ConfigFile
 	begun      []func() bool // whether all of a real program's workers have
+	services   []*RunningService
 }
 
 // Start starts a model and returns when it answers. The listener is bound
@@ -70,7 +76,11 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 		return nil, fmt.Errorf("start %s: listen on %s: %w; choose another --addr or stop what holds it", c.Spec, addr, err)
 	}
 	i := &Instance{configured: c, addr: bound, scheme: scheme}
-	launch := process.Launch{Listener: listener, Cores: l.Cores, Log: l.Log, Supervise: l.Supervise}
+	environ, err := i.startServices(ctx, &l)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Spec, errors.Join(err, closeOnce(listener)))
+	}
+	launch := process.Launch{Listener: listener, Cores: l.Cores, Log: l.Log, Supervise: l.Supervise, Environ: environ}
 	if c.Front == nil {
 		launch.Commands, err = i.alone(settings, &l)
 		if c.binds() {
@@ -89,7 +99,7 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 		err = errors.Join(cerr, i.group.Stop(0))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", c.Spec, errors.Join(err, i.remove()))
+		return nil, fmt.Errorf("start %s: %w", c.Spec, errors.Join(err, stopServices(i.services), i.remove()))
 	}
 	err = i.ready(ctx)
 	if err == nil {
@@ -304,5 +314,5 @@ func (i *Instance) Signal(s os.Signal) error { return i.group.Signal(s) }
 // Close stops the instance: TERM, then after grace KILL for everything that is
 // left. The error tells what had to be killed.
 func (i *Instance) Close(grace time.Duration) error {
-	return errors.Join(i.group.Stop(grace), i.remove())
+	return errors.Join(i.group.Stop(grace), stopServices(i.services), i.remove())
 }

@@ -1,9 +1,10 @@
 // Labserver is the server under test: one program that is every built-in
-// server model, and the guard of those that nobody here wrote. The lab starts
-// it and hands it the listener, a control pipe and the scoreboard; it is of no
+// server model, the service that an application calls, and the guard of servers
+// that nobody here wrote. The lab starts it and hands it the listener, a control pipe and the scoreboard; it is of no
 // use by itself.
 //
 //	labserver [--app PATH] MODEL key=value…
+//	labserver latency key=value…
 //	labserver guard [--stop SIGNAL] [--stdin] [--activate] [--unprivileged] PROGRAM ARG…
 //
 // A trace starts it in place of a program whose input and output are to be
@@ -63,8 +64,11 @@ func run(args []string, stderr io.Writer) int {
 		flags.Usage()
 		return exitUsage
 	}
-	if flags.Arg(0) == "guard" {
+	switch flags.Arg(0) {
+	case "guard":
 		return guard(flags.Args()[1:], stderr)
+	case "latency":
+		return slow(flags.Args()[1:], stderr)
 	}
 	serve, options, err := choose(flags.Args())
 	if err != nil {

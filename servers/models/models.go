@@ -87,6 +87,9 @@ func ParseOptions(words []string) (*Options, error) {
 	return o, nil
 }
 
+// Values are the options by their keys. They must not be changed.
+func (o *Options) Values() map[string]string { return o.values }
+
 // Words are the options as they were sent, sorted, for a model that hands them
 // on to workers.
 func (o *Options) Words() []string {

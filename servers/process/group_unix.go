@@ -209,7 +209,7 @@ func (p *unit) begin() error {
 func (p *unit) start(c *exec.Cmd) error {
 	theirs := []*os.File{p.listener, p.theirs.control, p.boardFile}
 	c.ExtraFiles = append(theirs, c.ExtraFiles...)
-	c.Env = append(c.Environ(), LockVariable+"="+p.lock.path)
+	c.Env = append(append(c.Environ(), p.launch.Environ...), LockVariable+"="+p.lock.path)
 	if c.Stdout == nil {
 		c.Stdout = p.theirs.log
 	}

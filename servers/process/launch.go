@@ -44,6 +44,8 @@ type Launch struct {
 	// Cores are the CPUs that the whole tree may use; nil = all. Only Linux
 	// can restrict them.
 	Cores []int
+	// Environ are variables that each command gets beside its own.
+	Environ []string
 	// Log also gets what the processes print, as they print it; nil = it is
 	// only kept for Group.Log.
 	Log io.Writer

@@ -1,0 +1,191 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"gatewaylab/servers/latency"
+	"gatewaylab/servers/process"
+)
+
+// A Service is a backing service: what the application calls and waits for
+// while it answers, and what is no part of the server under test. It is started
+// before the model, in process groups of its own, so that what it uses is not
+// counted as the model's, and stopped after it.
+type Service struct {
+	Name string // as the command line and scenario files call it
+	Doc  string // one line
+	// Route is the application's route that calls it.
+	Route string
+	// Options are its settings. The first is the one whose key may be left out.
+	Options []Option
+	// Check, if set, refuses settings that don't go together.
+	Check func(Settings) error
+	// Environ are the variables by which the application finds the service at
+	// an address. The model's processes have them, and what they start.
+	Environ func(s Settings, address string) []string
+	// Commands are its processes. Each gets a listener on loopback, bound by
+	// the lab, as file 3. The seed decides all that is drawn.
+	Commands func(s Settings, p Programs, seed uint64) []*exec.Cmd
+	// Counts asks the running service what it has done since it was started.
+	Counts func(ctx context.Context, address string) (latency.Counts, error)
+	// Wait is how long a call takes on average, whoever calls; 0 = unknown.
+	Wait func(Settings) time.Duration
+}
+
+// Services returns the table of backing services.
+func Services() []Service { return []Service{upstreamService()} }
+
+// LookupService finds a service by name; the error names the nearest known one.
+func LookupService(name string) (*Service, error) {
+	all := Services()
+	var names []string
+	for i := range all {
+		if all[i].Name == name {
+			return &all[i], nil
+		}
+		names = append(names, all[i].Name)
+	}
+	return nil, fmt.Errorf("no backing service is called %q%s", name, Nearest(name, names))
+}
+
+// A Backing is a service with its settings, every default filled in.
+type Backing struct {
+	Service  string   `json:"service"` // its name
+	Settings Settings `json:"settings"`
+}
+
+// NewBacking completes and checks settings. Errors are about one of them, or
+// about all together.
+func NewBacking(service string, given []Setting) (Backing, error) {
+	row, err := LookupService(service)
+	if err != nil {
+		return Backing{}, err
+	}
+	b := Backing{Service: service}
+	if b.Settings, err = settle(row.Name, row.Options, given); err != nil {
+		return Backing{}, err
+	}
+	if row.Check != nil {
+		err = row.Check(b.Settings)
+	}
+	return b, err
+}
+
+// String is the text form, such as "exponential 100ms, rate 500/s", with what
+// differs from the defaults.
+func (b Backing) String() string {
+	row, err := LookupService(b.Service)
+	if err != nil {
+		return b.Service
+	}
+	var parts []string
+	for i, o := range row.Options {
+		switch v := b.Settings[o.Key]; {
+		case i == 0:
+			parts = append(parts, v)
+		case v != o.Default:
+			parts = append(parts, o.Key+" "+v)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Wait is how long a call of the service takes on average, in line or not,
+// when nobody else calls; 0 = unknown.
+func (b Backing) Wait() time.Duration {
+	row, err := LookupService(b.Service)
+	if err != nil || row.Wait == nil {
+		return 0
+	}
+	return row.Wait(b.Settings)
+}
+
+// A RunningService is a backing service of an Instance.
+type RunningService struct {
+	Backing
+	row     *Service
+	group   *process.Group // nil: it has no processes
+	address string
+}
+
+// ServiceReading is what a service has done and used since it was started.
+type ServiceReading struct {
+	Counts latency.Counts
+	CPU    time.Duration
+	Memory int64 // bytes, now
+}
+
+// Read takes a reading.
+func (r *RunningService) Read(ctx context.Context) (s ServiceReading, err error) {
+	if r.row.Counts != nil {
+		if s.Counts, err = r.row.Counts(ctx, r.address); err != nil {
+			return s, fmt.Errorf("%s: %w", r.Service, err)
+		}
+	}
+	if r.group != nil {
+		u, uerr := r.group.Sample()
+		s.CPU, s.Memory, err = u.CPU, u.Memory, uerr
+	}
+	return s, err
+}
+
+// startServices starts all of the launch's services and returns the variables
+// by which they are found. On an error none is left.
+func (i *Instance) startServices(ctx context.Context, l *Launch) (environ []string, err error) {
+	for _, b := range l.Services {
+		r := &RunningService{Backing: b}
+		if r.row, err = LookupService(b.Service); err == nil {
+			err = r.start(ctx, l)
+		}
+		i.services = append(i.services, r)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("start the backing service %s: %w", b.Service, err), stopServices(i.services))
+		}
+		environ = append(environ, r.row.Environ(b.Settings, r.address)...)
+	}
+	return environ, nil
+}
+
+// start starts the service's processes and returns when they serve.
+func (r *RunningService) start(ctx context.Context, l *Launch) error {
+	if r.row.Commands == nil {
+		return nil
+	}
+	listener, address, err := process.Listen("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	r.address = address
+	r.group, err = process.Start(process.Launch{
+		Commands: r.row.Commands(r.Settings, l.Programs, l.Seed), Listener: listener, Cores: l.ServiceCores, Log: l.Log,
+	})
+	if err = errors.Join(err, closeOnce(listener)); err != nil || r.row.Counts == nil {
+		return err
+	}
+	if _, err = r.row.Counts(ctx, r.address); err != nil {
+		err = errors.Join(r.group.Err(), err)
+	}
+	return err
+}
+
+func stopServices(running []*RunningService) error {
+	var errs []error
+	for _, r := range slices.Backward(running) {
+		if r.group == nil {
+			continue
+		}
+		if err := r.group.Stop(time.Second); err != nil {
+			errs = append(errs, fmt.Errorf("stop the backing service %s: %w", r.Service, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Services are the backing services of the instance.
+func (i *Instance) Services() []*RunningService { return i.services }
