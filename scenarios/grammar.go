@@ -32,6 +32,8 @@ import (
 //	crowd   = [ NAME ":" ] COUNT KIND [ "at" SIZE "/s" ] [ "every" DURATION ] [ request ] .
 //	KIND    = "slow-send" | "slow-read" | "idle" | "periodic" .
 //
+//	backing = [ SETTING ] { "," KEY SETTING } .  a backing service, see servers.Service
+//
 //	entry   = [ IDENTIFIER "=" ] SPEC .          a model, see servers.Spec
 //
 // A range such as 10/s..500/s is one word. A RATE is a number above 0 (in a
@@ -41,6 +43,10 @@ import (
 // begins with "/" and holds white space only in braces, in which values are
 // drawn (see load.Request). FILE and VALUE stand in double quotes, with Go's
 // escapes, if they hold white space or begin with a quote.
+//
+// A SETTING goes up to the next comma. The first needs no KEY: it is that of the
+// service's first option, as the delay is of upstream; see servers/latency for
+// the forms of a delay.
 //
 // "thinking about" draws each think time from an exponential distribution.
 // "over" may be left out of a replay, which then lasts as long as its

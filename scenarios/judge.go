@@ -62,6 +62,7 @@ func judge(t *Trial, s *Scenario, o *observed) {
 	case t.Machine.Others > someOthers:
 		warn("other programs used more than %.0f %% of the processor time", someOthers*100)
 	}
+	judgeBacking(t, invalid)
 	judgeAnswers(t, invalid, warn)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"gatewaylab/scenarios/load"
@@ -25,7 +26,9 @@ func (r *runner) trial(ctx context.Context, j job) *Trial {
 	}
 	t.Server.MeanBusy = -1
 	r.phase(j.Ref, Starting)
-	inst, err := servers.Start(ctx, j.cell.Contestant.Configured, r.launch(j.cell.Scenario))
+	launch := r.launch(j.cell.Scenario)
+	launch.Seed = j.arrivals(r.plan.Seed)
+	inst, err := servers.Start(ctx, j.cell.Contestant.Configured, launch)
 	if err != nil {
 		t.Invalid = append(t.Invalid, fmt.Sprintf("the server did not start: %v", err))
 		return t
@@ -83,6 +86,7 @@ func (r *runner) drive(ctx context.Context, j job, inst *servers.Instance, t *Tr
 			t.Invalid = append(t.Invalid, fmt.Sprintf("the load generator failed: %v", err))
 		}
 	}
+	w.services(t)
 	judge(t, j.cell.Scenario, &observed{
 		inFlightSeconds: c.inFlightSeconds(), capped: gauge.Read().Peak >= attack.Bound(),
 		pinned: r.plan.Pin, generatorCores: r.generatorCores(), slots: j.cell.Contestant.Slots(),
@@ -168,8 +172,15 @@ func (r *Request) load(p load.Protocol, addr string) load.Request {
 func (s *Scenario) Demands() []app.Demand {
 	all := make([]app.Demand, len(s.Requests))
 	for i, r := range s.Requests {
-		if path, err := load.Mean(r.Path); err == nil { // else the attack's check says what is wrong
-			all[i] = app.DemandOf(path)
+		path, err := load.Mean(r.Path)
+		if err != nil {
+			continue // the attack's check says what is wrong
+		}
+		all[i] = app.DemandOf(path)
+		for _, b := range s.Backing {
+			if called, _, _ := strings.Cut(path, "?"); called == b.Route() {
+				all[i].Wait += int(math.Round(float64(b.Wait()) / float64(time.Millisecond)))
+			}
 		}
 	}
 	return all
@@ -209,6 +220,7 @@ func (r *runner) launch(s *Scenario) servers.Launch {
 	return servers.Launch{
 		Programs: r.plan.Programs, Cores: r.server,
 		TLS: s.Protocol == load.H2, Supervise: s.Faulty(),
+		Services: s.Backing, ServiceCores: r.generator, // what they use is not the server's
 	}
 }
 

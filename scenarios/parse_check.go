@@ -3,9 +3,12 @@ package scenarios
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"gatewaylab/scenarios/load"
+	"gatewaylab/servers"
 )
 
 // A ConflictError is what is wrong with a scenario whose parts are right each
@@ -21,7 +24,7 @@ func (e *ConflictError) Error() string { return e.Key + ": " + e.Msg }
 // Check says what is wrong with a scenario as a whole; its errors are
 // *ConflictError.
 func (s *Scenario) Check() error {
-	for _, check := range []func() *ConflictError{s.checkStages, s.checkRequests, s.checkBeside, s.checkRest} {
+	for _, check := range []func() *ConflictError{s.checkStages, s.checkRequests, s.checkBeside, s.checkBacking, s.checkRest} {
 		if c := check(); c != nil {
 			return c
 		}
@@ -104,6 +107,40 @@ func (s *Scenario) checkBeside() *ConflictError {
 		return conflict("beside", -1, "clients beside the load speak HTTP/1.1 without TLS, and h2 is over TLS; use h2c")
 	}
 	return nil
+}
+
+// checkBacking asks for services that are called and for calls of services that
+// are there.
+func (s *Scenario) checkBacking() *ConflictError {
+	for i, b := range s.Backing {
+		if slices.ContainsFunc(s.Backing[:i], func(o servers.Backing) bool { return o.Service == b.Service }) {
+			return conflict("backing", -1, "%s is given twice", b.Service)
+		}
+		if !s.Calls(b) {
+			return conflict("backing", -1, "nothing calls %s: no request is for %s", b.Service, b.Route())
+		}
+	}
+	for _, row := range servers.Services() {
+		if slices.ContainsFunc(s.Backing, func(b servers.Backing) bool { return b.Service == row.Name }) {
+			continue
+		}
+		for i := range s.Requests {
+			if path, _, _ := strings.Cut(s.Requests[i].Path, "?"); path == row.Route {
+				return conflict("request", i, "%s calls a backing service, and there is none: say what %s is like, such as %s", row.Route, row.Name, row.Options[0].Default)
+			}
+		}
+	}
+	return nil
+}
+
+// Calls says whether a request of the scenario calls the service.
+func (s *Scenario) Calls(b servers.Backing) bool {
+	calls := func(path string) bool {
+		path, _, _ = strings.Cut(path, "?")
+		return path == b.Route()
+	}
+	return slices.ContainsFunc(s.Requests, func(r Request) bool { return calls(r.Path) }) ||
+		slices.ContainsFunc(s.Beside, func(c Crowd) bool { return calls(c.Request.Path) })
 }
 
 func (s *Scenario) checkRest() *ConflictError {

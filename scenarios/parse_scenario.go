@@ -100,6 +100,7 @@ func (p *fileParser) scenarioFields(s *Scenario, window *time.Duration) []field 
 		{"per-connection", false, p.count(&s.PerConnection, "a number of requests", MaxPerConnection)},
 		{"max-in-flight", false, p.count(&s.MaxInFlight, "a number of requests", MaxClients)},
 		{"beside", false, func(n ast.Node) error { return p.beside(n, &s.Beside) }},
+		{"backing", false, func(n ast.Node) error { return p.backing(n, &s.Backing) }},
 		{"hurt", false, p.duration(&s.Hurt, time.Millisecond)},
 		{"models", false, func(n ast.Node) error { return p.models(n, &s.Models) }},
 		{"trials", false, p.count(&s.Trials, "a number of trials", maxTrials)},

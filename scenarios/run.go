@@ -255,7 +255,13 @@ func (r *runner) ask(ctx context.Context, c Cell) error {
 }
 
 func (r *runner) verifyOne(ctx context.Context, c *Contestant) error {
-	inst, err := servers.Start(ctx, c.Configured, servers.Launch{Programs: r.plan.Programs, Cores: r.server})
+	services, err := r.plan.verifying()
+	if err != nil {
+		return err
+	}
+	inst, err := servers.Start(ctx, c.Configured, servers.Launch{
+		Programs: r.plan.Programs, Cores: r.server, Services: services, ServiceCores: r.generator,
+	})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatewaylab/scenarios/load"
+	"gatewaylab/servers"
 )
 
 // A Scenario is one question put to every model.
@@ -47,6 +48,9 @@ type Scenario struct {
 	MaxInFlight int `json:"max_in_flight,omitempty"`
 
 	Beside []Crowd `json:"beside,omitempty"`
+	// Backing are the services that the application calls, started anew for each
+	// trial.
+	Backing []servers.Backing `json:"backing,omitempty"`
 	// Hurt is the response time from which on a request that does no harm
 	// itself counts as hurt by those that do.
 	Hurt time.Duration `json:"hurt,omitempty"`

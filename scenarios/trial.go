@@ -67,7 +67,9 @@ type Trial struct {
 
 	Series []Interval `json:"series"`
 
-	Server    ServerCost    `json:"server"`
+	Server ServerCost `json:"server"`
+	// Backing is what the backing services did, in the order of the scenario.
+	Backing   []BackingUse  `json:"backing,omitempty"`
 	Generator GeneratorCost `json:"generator"`
 	Machine   MachineState  `json:"machine"`
 

@@ -25,8 +25,10 @@ type watcher struct {
 	start, end *reading // at the ends of the window
 	last       reading
 	cost       ServerCost
-	busySum    float64
-	busyN      int
+	// servicesErr is why the backing services could not be read.
+	servicesErr error
+	busySum     float64
+	busyN       int
 }
 
 // sampling is how often the picture is taken. Ten times a second costs the
@@ -47,6 +49,7 @@ type reading struct {
 
 	machine      process.Machine
 	machineKnown bool
+	services     []servers.ServiceReading // at the window's ends only
 }
 
 // read takes a reading; a full one has proportional memory, open files and
@@ -108,6 +111,7 @@ func (w *watcher) watch(stop <-chan struct{}) {
 		ticks++
 		r := w.read(w.full(edge, ticks))
 		if edge {
+			r.services = w.readServices()
 			*due = &r
 			w.runner.phase(w.job.Ref, phase)
 		}
@@ -184,6 +188,7 @@ func (w *watcher) finish(t *Trial) {
 	}
 	if w.end == nil {
 		r := w.read(true)
+		r.services = w.readServices()
 		w.end = &r
 	}
 	a, b := w.start, w.end
@@ -215,6 +220,9 @@ func (w *watcher) finish(t *Trial) {
 	if a.machineKnown && b.machineKnown {
 		t.Machine.Steal = stealShare(a.machine, b.machine)
 		ours := t.Server.CPU + t.Generator.CPU
+		for i := range b.services {
+			ours += b.services[i].CPU - a.services[i].CPU
+		}
 		if all := b.machine.Total - a.machine.Total; all > 0 {
 			t.Machine.Others = max(0, float64(b.machine.Busy-a.machine.Busy-ours)/float64(all))
 		}

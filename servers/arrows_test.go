@@ -54,7 +54,7 @@ func TestArrows(t *testing.T) {
 		"servers/process":    {},
 		"servers/wire":       {"servers/app"},
 		"servers/wire/http1": {"servers/app"},
-		"scenarios":          {"servers", "servers/app", "servers/process", "scenarios/expect", "scenarios/load"},
+		"scenarios":          {"servers", "servers/app", "servers/latency", "servers/process", "scenarios/expect", "scenarios/load"},
 		"scenarios/expect":   {},
 		"scenarios/load":     {},
 		"reports":            {"scenarios", "scenarios/expect", "scenarios/load", "servers/app"},

@@ -58,8 +58,8 @@ type Model struct {
 	// or the last when a gateway hands each on by itself, as nginx does before
 	// 1.23.
 	KeepsOne bool
-	// Serves, if set, says which targets it answers as the application does: it
-	// runs none.
+	// Serves, if set, says which paths it answers as the application does; it
+	// runs none, or one that lacks some.
 	Serves func(target string) bool
 	// Refine, if set, changes what of this depends on the settings, and refuses
 	// those that don't go together. Behind says that the spec names a front.

@@ -193,9 +193,9 @@ func (i *Instance) failed(err error) error {
 	return fmt.Errorf("%w\nit was started with:%s", err, b.String())
 }
 
-// unserved says which of the targets a model that runs no application can't
-// answer; "" if it can all.
-func (c *Configured) unserved(targets ...string) string {
+// Unserved says which of the targets the model can't answer, since what it runs
+// lacks them; "" if it can all.
+func (c *Configured) Unserved(targets ...string) string {
 	if c.Model.Serves == nil {
 		return ""
 	}

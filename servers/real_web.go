@@ -19,10 +19,13 @@ func appFor() Option {
 // chooseApp settles app=auto and refuses what a mod can't run. The first of
 // those that it can is its default.
 func chooseApp(mods map[string][]string) func(*Model, Settings, bool) error {
-	return func(_ *Model, s Settings, _ bool) error {
+	return func(m *Model, s Settings, _ bool) error {
 		can := mods[s["mod"]]
 		if s["app"] == "auto" {
 			s["app"] = can[0]
+		}
+		if s["app"] == "shell" {
+			m.Serves = func(path string) bool { return path != "/upstream" } // a shell opens no connections
 		}
 		if !slices.Contains(can, s["app"]) {
 			return fmt.Errorf("mod=%s runs no app=%s; it runs %s", s["mod"], s["app"], strings.Join(can, ", "))

@@ -26,6 +26,10 @@ type Service struct {
 	Options []Option
 	// Check, if set, refuses settings that don't go together.
 	Check func(Settings) error
+	// Says is the application's answer to a request for Route, if all goes well,
+	// and Verifying are the settings with which it does.
+	Says      string
+	Verifying []Setting
 	// Environ are the variables by which the application finds the service at
 	// an address. The model's processes have them, and what they start.
 	Environ func(s Settings, address string) []string
@@ -77,6 +81,24 @@ func NewBacking(service string, given []Setting) (Backing, error) {
 	return b, err
 }
 
+// Verifying is a backing that lets every call go well, for Instance.Verify.
+func (b Backing) Verifying() (Backing, error) {
+	row, err := LookupService(b.Service)
+	if err != nil {
+		return Backing{}, err
+	}
+	return NewBacking(b.Service, row.Verifying)
+}
+
+// Route is the application's route that calls the service.
+func (b Backing) Route() string {
+	row, err := LookupService(b.Service)
+	if err != nil {
+		return ""
+	}
+	return row.Route
+}
+
 // String is the text form, such as "exponential 100ms, rate 500/s", with what
 // differs from the defaults.
 func (b Backing) String() string {
@@ -96,8 +118,8 @@ func (b Backing) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Wait is how long a call of the service takes on average, in line or not,
-// when nobody else calls; 0 = unknown.
+// Wait is how long a call of the service takes on average when nobody else
+// calls; 0 = unknown.
 func (b Backing) Wait() time.Duration {
 	row, err := LookupService(b.Service)
 	if err != nil || row.Wait == nil {
@@ -138,6 +160,7 @@ func (r *RunningService) Read(ctx context.Context) (s ServiceReading, err error)
 // startServices starts all of the launch's services and returns the variables
 // by which they are found. On an error none is left.
 func (i *Instance) startServices(ctx context.Context, l *Launch) (environ []string, err error) {
+	environ = slices.Clone(l.Environ)
 	for _, b := range l.Services {
 		r := &RunningService{Backing: b}
 		if r.row, err = LookupService(b.Service); err == nil {

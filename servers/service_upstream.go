@@ -20,9 +20,11 @@ func upstreamService() Service {
 		}}
 	}
 	return Service{
-		Name:  "upstream",
-		Doc:   "a latency server: another service, of which nothing matters but how long it takes",
-		Route: "/upstream",
+		Name:      "upstream",
+		Doc:       "a latency server: another service, of which nothing matters but how long it takes",
+		Route:     "/upstream",
+		Says:      "upstream says " + latency.Answer,
+		Verifying: []Setting{{"delay", "1ms"}},
 		Options: []Option{
 			setting("delay", "100ms", "how long a call takes: 100ms, exponential 100ms, uniform 50ms 150ms, or lognormal 100ms 1.5 (mean, and standard deviation divided by it)"),
 			setting("rate", "0", "calls that it begins a second, evenly spaced, such as 500/s; faster ones wait in line; 0 = as they come"),

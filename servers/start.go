@@ -31,6 +31,8 @@ type Launch struct {
 	// Requests that come meanwhile wait in the listen queue.
 	Supervise bool
 	Log       io.Writer // also gets what the processes print; nil = only kept for Log
+	// Environ are variables that the model's processes get, and what they start.
+	Environ []string
 	// Services are the backing services to be started before the model, on
 	// ServiceCores (nil = all); Seed decides all that they draw.
 	Services     []Backing

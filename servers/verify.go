@@ -36,6 +36,7 @@ func Probes() []Probe {
 		{Method: "GET", Target: "/mixed?ms=1&units=1"},
 		{Method: "GET", Target: "/locked?wait=1&hold=1"},
 		{Method: "GET", Target: "/block?ms=1"},
+		{Method: "GET", Target: "/upstream"},
 		{Method: "GET", Target: "/echo?a=1&b=two%20words&a=3", Header: [][2]string{{"X-Lab", "one"}, {"X-Lab", "two"}, {"Accept", "text/plain"}}},
 		{Method: "POST", Target: "/echo", Header: [][2]string{{"Content-Type", "text/x-probe"}}, Body: "name=value"},
 		{Method: "PUT", Target: "/upload", Body: big},
@@ -52,17 +53,18 @@ func Probes() []Probe {
 
 // Verify sends every probe and compares each answer with what the application
 // itself says when it is called directly. The error names the first
-// difference.
+// difference. Backing services of the instance must be set up as Verifying
+// says.
 func (i *Instance) Verify(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	transport := &http.Transport{DisableCompression: true, TLSClientConfig: unseen()}
 	defer transport.CloseIdleConnections()
 	for _, p := range Probes() {
-		if i.configured.unserved(p.Target) != "" || i.configured.Model.Serves != nil && p.Method == "POST" {
+		if i.configured.Unserved(p.Target) != "" || i.configured.Model.Interface == "none" && p.Method == "POST" {
 			continue
 		}
-		want, err := expected(p)
+		want, err := i.expected(p)
 		if err != nil {
 			return fmt.Errorf("probe %s: the application failed: %w", p, err)
 		}
@@ -175,6 +177,17 @@ func (a *answer) differsFrom(want *answer) error {
 }
 
 func excerpt(b []byte, at int) []byte { return b[max(0, at-20):min(len(b), at+40)] }
+
+// expected is what the application says. With a backing service there is but one
+// good answer to a call of it; without, the application's, as to all else.
+func (i *Instance) expected(p Probe) (*answer, error) {
+	for _, r := range i.services {
+		if path, _, _ := strings.Cut(p.Target, "?"); path == r.row.Route {
+			return &answer{http.StatusOK, "text/plain; charset=utf-8", []byte(r.row.Says)}, nil
+		}
+	}
+	return expected(p)
+}
 
 // expected calls the application directly.
 func expected(p Probe) (*answer, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,7 @@ func newServe(s streams) *cobra.Command {
 		expose bool
 		grace  time.Duration
 		config bool
+		back   backingFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "serve MODEL",
@@ -43,12 +45,17 @@ func newServe(s streams) *cobra.Command {
   lab serve nginx+prefork                       nginx in front of it
   lab serve nginx+prefork --show-config         the configuration that nginx gets
   lab serve gunicorn:class=gthread              gunicorn, with the same application in Python
+  lab serve prefork --upstream 'exponential 100ms, failures 1%'
+                                                a service for /upstream to call
   curl http://127.0.0.1:8000/                   lists what the application answers`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: modelArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			model, err := servers.Resolve(args[0])
 			if err != nil {
+				return misuse(c, err)
+			}
+			if err := back.read(); err != nil {
 				return misuse(c, err)
 			}
 			if config {
@@ -58,7 +65,9 @@ func newServe(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			inst, err := servers.Start(c.Context(), model, servers.Launch{Programs: programs, Addr: addr, Expose: expose, Log: s.err})
+			inst, err := servers.Start(c.Context(), model, servers.Launch{
+				Programs: programs, Addr: addr, Expose: expose, Log: s.err, Services: back.given, Seed: rand.Uint64(),
+			})
 			if err != nil {
 				return err
 			}
@@ -75,6 +84,7 @@ func newServe(s streams) *cobra.Command {
 	f.StringVar(&addr, "addr", "127.0.0.1:8000", "address to listen on; port 0 = any free one")
 	f.BoolVar(&expose, "expose", false, "allow an address that other machines can reach: the application can be told to crash, hang and leak")
 	f.BoolVar(&config, "show-config", false, "print the configuration that real programs get, in front and behind, and start nothing")
+	back.register(f)
 	f.DurationVar(&grace, "grace", 1500*time.Millisecond, "how long requests in flight may take to finish on Ctrl-C")
 	return cmd
 }

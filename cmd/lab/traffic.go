@@ -18,6 +18,7 @@ type trafficFlags struct {
 	protocol                            string
 	streams, perConnection, maxInFlight int
 	hurt                                time.Duration
+	backing                             backingFlags
 
 	changed  func(flag string) bool
 	stages   []load.Stage
@@ -35,6 +36,7 @@ func (f *trafficFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.maxInFlight, "max-in-flight", 0, "bound of the requests of open stages under way at once (default 10000, or what open files allow)")
 	fs.DurationVar(&f.hurt, "hurt", 0, "response time from which on a request counts as hurt by faults (default: the scenario's)")
 	fs.StringArrayVar(&f.expect, "expect", nil, "`EXPRESSION` that should hold, such as 'async.goodput > 10 * prefork.goodput'; repeatable")
+	f.backing.register(fs)
 	f.changed = fs.Changed
 }
 
@@ -56,6 +58,9 @@ Traffic can be said here instead of in a scenario file. With --load or
              1..64 users in 7
   REQUEST  [METHOD] PATH [name=…] [weight=…] [size=10KB] [body=…]
              [header=FIELD:VALUE]… [chunked] [stream] [fault]
+  UPSTREAM DELAY [, rate 500/s] [, places 8] [, queue 100] [, failures 1%]
+           [, closes 1%]; a DELAY is 100ms, exponential 100ms,
+           uniform 50ms 150ms, or lognormal 100ms 1.5
   CROWD    [NAME:] N slow-send at 100B/s REQUEST
            [NAME:] N slow-read at 10KB/s REQUEST
            [NAME:] N idle [every DURATION] [REQUEST]
@@ -104,6 +109,9 @@ func (f *trafficFlags) read() error {
 			return fmt.Errorf("--%s %d: expected 1 to %d", n.flag, n.value, n.most)
 		}
 	}
+	if err := f.backing.read(); err != nil {
+		return err
+	}
 	if f.changed("hurt") && f.hurt < time.Millisecond {
 		return fmt.Errorf("--hurt %s: expected 1ms or more", f.hurt)
 	}
@@ -145,7 +153,7 @@ var decisive = []string{
 // apply puts the flags in place of what the scenario says. What it said that
 // has no use any more goes.
 func (f *trafficFlags) apply(sc *scenarios.Scenario) {
-	if slices.ContainsFunc(decisive, f.changed) {
+	if slices.ContainsFunc(decisive, f.changed) || len(f.backing.given) > 0 {
 		sc.Expect = nil
 	}
 	if f.changed("load") {
@@ -167,6 +175,7 @@ func (f *trafficFlags) apply(sc *scenarios.Scenario) {
 			sc.Streams = 0
 		}
 	}
+	f.backing.apply(sc)
 	if sc.Closed() {
 		sc.MaxInFlight = 0
 	}
@@ -238,6 +247,9 @@ func canonical(flag, text string) string {
 		if c, err := scenarios.ParseCrowd(text); err == nil {
 			return scenarios.CrowdText(c)
 		}
+	}
+	if b, err := scenarios.ParseBacking(flag, text); err == nil {
+		return b.String()
 	}
 	return text
 }

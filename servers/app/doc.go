@@ -22,6 +22,8 @@ fields of GET and no body.
 	GET /block?ms=200
 	                 blocked 200 ms       its thread held in the kernel, or one
 	                                      of a pool if the server has one
+	GET /upstream?timeout=1000
+	                 upstream says done   what another service answered
 	ANY /echo        method GET
 	                 path /echo
 	                 query a=1&b=2        "query " where there is none
@@ -77,6 +79,24 @@ server can do with one for many requests: their waiting is for something that
 tells when it is there. /block is the other kind: a driver or a library that
 was written for a thread for each request. On an event loop it stops the world,
 as computing does (/cpu, /mixed), unless there is a pool to hand both to.
+
+/upstream makes a call over HTTP, GET /, to the service whose IPv4 address and
+port the environment variable GATEWAYLAB_UPSTREAM holds, and takes its answer
+of up to 64 KiB for the rest of the line. Connections are kept, at most 512 idle
+ones in a process. The call is made once, and goes on if the client leaves,
+except on an event loop. Whatever goes wrong with it is answered for as a gateway
+does:
+
+	501 not implemented: there is no upstream; lab starts one with --upstream 100ms
+	502 bad gateway: the upstream can't be reached
+	502 bad gateway: the upstream closed the connection in place of an answer
+	502 bad gateway: the upstream answered what is no HTTP
+	502 bad gateway: the upstream answered 503       or another status than 200
+	504 gateway timeout: no answer from the upstream within 1000 ms
+
+Where a request has a thread the call blocks it; a goroutine waits in the
+runtime's poller, and a request on an event loop in that loop's, never in a
+pool.
 
 Where the environment variable GATEWAYLAB_SLOW is set to a whole number n from
 1 to 100, whatever waits, waits n times as long as it says (the lock is held for

@@ -20,6 +20,12 @@ type Loop struct {
 	// ErrGone as soon as the client has gone; the work is then done later or
 	// never, so it must touch nothing but what it leaves behind.
 	Offload func(work func()) error
+	// Ready returns when a socket of the request's own, which must not block,
+	// can be read from, or written to, or has failed; after d it returns
+	// os.ErrDeadlineExceeded. It returns ErrGone as soon as the client has gone.
+	// One request at a time may wait for a socket. nil: the loop has no place
+	// for others' sockets.
+	Ready func(fd int, write bool, d time.Duration) error
 }
 
 // sleep waits, or returns ErrGone as soon as the client has gone.

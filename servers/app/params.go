@@ -30,6 +30,7 @@ func pauses() param {
 func waiting() param   { return param{key: "wait", absent: 40, high: 600_000} }
 func holding() param   { return param{key: "hold", absent: 10, high: 60_000} }
 func blocking() param  { return param{key: "ms", absent: 200, high: 60_000} }
+func patience() param  { return param{key: "timeout", absent: 1000, low: 1, high: 60_000} }
 func size() param      { return param{key: "n", absent: 1024, high: 64 << 20} }
 func mebibytes() param { return param{key: "mib", absent: 1, high: 1024} }
 

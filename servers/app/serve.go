@@ -20,10 +20,14 @@ type App struct {
 
 	lock lock
 	slow int // how many times as long it waits as it says
+
+	upstream upstream
 }
 
 // New returns an application that has leaked nothing yet.
-func New() *App { return &App{routes: routes(), slow: slowness()} }
+func New() *App {
+	return &App{routes: routes(), slow: slowness(), upstream: upstream{address: os.Getenv(upstreamVariable)}}
+}
 
 // slowness reads how many times as long as asked this application waits.
 func slowness() int {

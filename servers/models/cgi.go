@@ -15,6 +15,7 @@ import (
 
 	"gatewaylab/servers/iface"
 	"gatewaylab/servers/process"
+	"gatewaylab/servers/trace/recorder"
 )
 
 // cgi starts a new process for every request, tells it all there is to know
@@ -99,8 +100,12 @@ func newCGIHost(env *Env, s cgiSettings) (*cgiHost, error) {
 		path = "/usr/local/bin:/usr/bin:/bin"
 	}
 	fixed := []string{"PATH=" + path}
-	if lock, ok := os.LookupEnv(process.LockVariable); ok {
-		fixed = append(fixed, process.LockVariable+"="+lock)
+	for _, v := range os.Environ() {
+		// What the application is told by the lab, but not what a trace tells
+		// its recorders.
+		if strings.HasPrefix(v, "GATEWAYLAB_") && !strings.HasPrefix(v, recorder.Variable+"=") {
+			fixed = append(fixed, v)
+		}
 	}
 	null, err := os.Open(os.DevNull)
 	if err != nil {

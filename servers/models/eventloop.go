@@ -38,6 +38,7 @@ func eventloop(env *Env) error {
 		requests:  o.Int("keepalive_requests"),
 		readSize:  o.Int("read_buffer"),
 		writeSize: o.Int("write_buffer"),
+		guests:    map[int]*loopExchange{},
 	}
 	backlog, threads := o.Int("backlog"), o.Int("pool")
 	if err := o.Err(); err != nil {
@@ -94,7 +95,8 @@ type loop struct {
 	date   string // of this second
 	timers timers
 
-	conns   []*loopConn // by descriptor
+	conns   []*loopConn           // by descriptor
+	guests  map[int]*loopExchange // by the descriptor of their own that they wait for
 	open    int
 	turns   []*loopConn // have more to do than was their turn
 	leaving bool
@@ -215,6 +217,9 @@ func (l *loop) handle(r readiness) {
 	default:
 		if r.fd < len(l.conns) && l.conns[r.fd] != nil {
 			l.conns[r.fd].ready(r)
+		} else if x := l.guests[r.fd]; x != nil {
+			delete(l.guests, r.fd)
+			x.resume(nil)
 		}
 	}
 }

@@ -218,6 +218,30 @@ func (w *awaited) done() {
 	}
 }
 
+// awaitReady waits for a socket of the request's own, in the loop's poller. It
+// is watched for this once: whoever closes it need not tell, and no change can
+// be missed in between.
+func (x *loopExchange) awaitReady(fd int, write bool, d time.Duration) error {
+	l := x.loop
+	if x.conn.state == gone {
+		return app.ErrGone
+	}
+	if err := l.poll.once(fd, write); err != nil {
+		return err
+	}
+	l.guests[fd] = x
+	l.tick()
+	l.set(&x.alarm, d)
+	err := x.suspend(forDone)
+	if l.guests[fd] == x { // it was not what has ended the wait
+		delete(l.guests, fd)
+		if err == nil {
+			err = os.ErrDeadlineExceeded
+		}
+	}
+	return err
+}
+
 func (x *loopExchange) offload(work func()) error {
 	return x.awaitDone(func(done func()) {
 		x.loop.pool.do(func() {

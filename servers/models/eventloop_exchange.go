@@ -53,7 +53,7 @@ func (l *loop) exchange(c *loopConn) *loopExchange {
 		return x
 	}
 	x := &loopExchange{loop: l, conn: c, in: make([]byte, 0, l.readSize)}
-	x.lent = app.Loop{Sleep: x.sleep, Await: x.awaitDone}
+	x.lent = app.Loop{Sleep: x.sleep, Await: x.awaitDone, Ready: x.awaitReady}
 	if l.pool != nil {
 		x.lent.Offload = x.offload
 	}

@@ -58,6 +58,15 @@ func (p *poller) watchOnce(fd int, _ bool) error {
 	return p.change(fd, unix.EV_ADD|unix.EV_ONESHOT, unix.EVFILT_READ)
 }
 
+// once reports once that the descriptor can be read from, or written to.
+func (p *poller) once(fd int, write bool) error {
+	filter := unix.EVFILT_READ
+	if write {
+		filter = unix.EVFILT_WRITE
+	}
+	return p.change(fd, unix.EV_ADD|unix.EV_ONESHOT, filter)
+}
+
 func (p *poller) forget(fd int) error { return p.change(fd, unix.EV_DELETE, unix.EVFILT_READ) }
 
 // wait returns what is ready, after patience at the latest (< 0 = when there is

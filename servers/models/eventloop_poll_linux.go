@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -52,6 +53,19 @@ func (p *poller) watchOnce(fd int, known bool) error {
 		op = unix.EPOLL_CTL_MOD
 	}
 	return p.control(op, fd, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLONESHOT)
+}
+
+// once reports once that the descriptor can be read from, or written to.
+func (p *poller) once(fd int, write bool) error {
+	events := uint32(unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT)
+	if write {
+		events = unix.EPOLLOUT | unix.EPOLLONESHOT
+	}
+	err := p.control(unix.EPOLL_CTL_MOD, fd, events)
+	if errors.Is(err, unix.ENOENT) { // a new one
+		err = p.control(unix.EPOLL_CTL_ADD, fd, events)
+	}
+	return err
 }
 
 func (p *poller) forget(fd int) error { return p.control(unix.EPOLL_CTL_DEL, fd, 0) }

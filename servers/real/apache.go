@@ -49,7 +49,7 @@ func Apache() *Program {
 				return nil, err
 			}
 			return &Setup{
-				Env:   []string{slowVariable + "=1"}, // which the configuration names
+				Env:   unset(),
 				Argv:  []string{path, "-D", "FOREGROUND", "-d", site.Folder, "-f", filepath.Join(site.Folder, "apache.conf")},
 				Files: []File{{"apache.conf", config}},
 			}, nil
@@ -146,9 +146,6 @@ func apacheApp(c *conf, load func(...string), site *Site) error {
 	return nil
 }
 
-// apachePassed are the variables that the application needs of the lab's.
-func apachePassed() []string { return []string{"GATEWAYLAB_LOCK", slowVariable} }
-
 func apacheCGI(c *conf, load func(...string), site *Site) error {
 	program, err := site.cgiProgram(site.Settings["app"])
 	if err != nil {
@@ -157,14 +154,14 @@ func apacheCGI(c *conf, load func(...string), site *Site) error {
 	load("cgid")
 	c.line("ScriptSock %q", filepath.Join(site.Folder, "cgid.sock"))
 	c.line("ScriptAlias / %q", program+"/")
-	c.line("PassEnv %s", strings.Join(apachePassed(), " "))
+	c.line("PassEnv %s", strings.Join(passed(), " "))
 	return nil
 }
 
 func apachePerl(c *conf, load func(...string), dir string) {
 	load("perl")
 	c.line("PerlSwitches -I%s", filepath.Join(dir, "perl"))
-	for _, v := range apachePassed() {
+	for _, v := range passed() {
 		c.line("PerlPassEnv %s", v)
 	}
 	c.line("PerlModule LabModPerl")
@@ -196,7 +193,7 @@ func apacheFastCGI(c *conf, load func(...string), site *Site, dir string) {
 	c.line("FcgidIOTimeout %s", seconds(s["timeout"]))
 	c.line("FcgidBusyTimeout %s", seconds(s["timeout"]))
 	c.line("FcgidMaxRequestLen 1073741824")
-	for _, v := range apachePassed() {
+	for _, v := range passed() {
 		c.line("FcgidInitialEnv %s \"${%s}\"", v, v)
 	}
 	c.line("ScriptAlias / %q", filepath.Join(dir, "perl", "labapp.pl")+"/")

@@ -1,13 +1,23 @@
 package real
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // slowVariable has the application wait so many times as long.
 const slowVariable = "GATEWAYLAB_SLOW"
+
+// passed are the variables of the lab's that the application needs, for the
+// configuration of those that hand nothing on unless it is named. What is named
+// has to be set; see unset.
+func passed() []string { return []string{"GATEWAYLAB_LOCK", slowVariable, "GATEWAYLAB_UPSTREAM"} }
+
+// unset is what the variables are where the lab doesn't set them.
+func unset() []string { return []string{slowVariable + "=1", "GATEWAYLAB_UPSTREAM="} }
 
 // Nginx is nginx by itself: it runs no application, and answers what it can
 // answer without one.
@@ -97,7 +107,7 @@ func Lighttpd() *Program {
 				return nil, err
 			}
 			return &Setup{
-				Env:   []string{slowVariable + "=1"}, // which the configuration names
+				Env:   unset(),
 				Argv:  []string{path, "-D", "-f", filepath.Join(site.Folder, "lighttpd.conf")},
 				Files: []File{{"lighttpd.conf", config}},
 			}, nil
@@ -140,7 +150,11 @@ func lighttpdConfig(site *Site) (string, error) {
 		}
 		c.line("alias.url = ( \"/\" => %q )", program+"/")
 		c.line("cgi.assign = ( \"\" => \"\" )")
-		c.line("setenv.set-environment = ( \"GATEWAYLAB_LOCK\" => env.GATEWAYLAB_LOCK, %q => env.%s )", slowVariable, slowVariable)
+		var set []string
+		for _, v := range passed() {
+			set = append(set, fmt.Sprintf("%q => env.%s", v, v))
+		}
+		c.line("setenv.set-environment = ( %s )", strings.Join(set, ", "))
 		return c.String(), nil
 	}
 	dir, err := Apps("")
@@ -152,7 +166,7 @@ func lighttpdConfig(site *Site) (string, error) {
 	c.line("\t\"socket\" => %q,", filepath.Join(site.Folder, "fcgi"))
 	c.line("\t\"min-procs\" => %s,\n\t\"max-procs\" => %s,", s["workers"], s["workers"])
 	c.line("\t\"listen-backlog\" => %s,", s["backlog"])
-	c.line("\t\"bin-copy-environment\" => ( \"PATH\", \"GATEWAYLAB_LOCK\", %q ),", slowVariable)
+	c.line("\t\"bin-copy-environment\" => ( \"PATH\", \"%s\" ),", strings.Join(passed(), `", "`))
 	c.line("\t\"check-local\" => \"disable\",")
 	c.line("\t\"fix-root-scriptname\" => \"enable\"")
 	c.line(")) )")

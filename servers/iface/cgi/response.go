@@ -85,6 +85,12 @@ func reason(status int) string {
 		return "Upgrade Required"
 	case 500:
 		return "Internal Server Error"
+	case 501:
+		return "Not Implemented"
+	case 502:
+		return "Bad Gateway"
+	case 504:
+		return "Gateway Timeout"
 	}
 	return "Status " + strconv.Itoa(status)
 }

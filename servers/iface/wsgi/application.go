@@ -137,6 +137,12 @@ func statusLine(status int) string {
 		return "426 Upgrade Required"
 	case 500:
 		return "500 Internal Server Error"
+	case 501:
+		return "501 Not Implemented"
+	case 502:
+		return "502 Bad Gateway"
+	case 504:
+		return "504 Gateway Timeout"
 	}
 	return strconv.Itoa(status) + " Status " + strconv.Itoa(status)
 }

@@ -8,13 +8,17 @@
 #include <ctype.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -169,7 +173,8 @@ static void out(const char *p, size_t n) {
 static void content(int status, const char *kind, const char *body, size_t n, const char *more) {
 	string s = {0};
 	const char *reason = status == 200 ? "OK" : status == 400 ? "Bad Request" : status == 404 ? "Not Found" :
-		status == 405 ? "Method Not Allowed" : status == 426 ? "Upgrade Required" : "Internal Server Error";
+		status == 405 ? "Method Not Allowed" : status == 426 ? "Upgrade Required" : status == 501 ? "Not Implemented" :
+		status == 502 ? "Bad Gateway" : status == 504 ? "Gateway Timeout" : "Internal Server Error";
 	say(&s, "Status: ");
 	say_number(&s, status);
 	say(&s, " ");
@@ -317,6 +322,108 @@ static void locked(void) {
 	say_ms(&s, "waited", wait);
 	say_ms(&s, "held", hold);
 	answer(200, &s, "");
+}
+
+/* ---- the call of another service ---- */
+
+static const char *const away = "can't be reached", *const closed_early = "closed the connection in place of an answer",
+	*const malformed = "answered what is no HTTP";
+
+static long long now_ms(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* Returns the status if the answer is all there, 0 if not, -1 if it is none. */
+static int parsed(string *got, char **body, size_t *n) {
+	char *end = strstr(got->p, "\r\n\r\n");
+	int status = 0;
+	if (!end)
+		return got->n > 8192 ? -1 : 0;
+	if (sscanf(got->p, "HTTP/1.%*1d %3d", &status) != 1)
+		return -1;
+	for (char *line = strstr(got->p, "\r\n"); line < end; line = strstr(line + 2, "\r\n")) {
+		if (strncasecmp(line + 2, "Content-Length:", 15))
+			continue;
+		*n = strtoul(line + 17, NULL, 10);
+		*body = end + 4;
+		return *n > 65536 ? -1 : got->n - (*body - got->p) >= *n ? status : 0;
+	}
+	return -1;
+}
+
+/* Returns the status and what was said, -1 and what went wrong, or 0 if the time was over. */
+static int called(const struct sockaddr_in *to, const char *host, long timeout, string *got, const char **said, size_t *n) {
+	long long until = now_ms() + timeout;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), status;
+	char *body = NULL;
+	string request = {0};
+	*said = away, *n = strlen(away);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)to, sizeof *to))
+		return -1;
+	say(&request, "GET / HTTP/1.1\r\nHost: ");
+	say(&request, host);
+	say(&request, "\r\n\r\n");
+	*said = closed_early, *n = strlen(closed_early);
+	if (send(fd, request.p, request.n, MSG_NOSIGNAL) != (ssize_t)request.n)
+		return -1;
+	for (append(got, "", 0);;) {
+		char piece[4096];
+		long long left = until - now_ms();
+		struct pollfd wait = {fd, POLLIN, 0};
+		int ready = left > 0 ? poll(&wait, 1, left) : 0;
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready == 0)
+			return 0;
+		ssize_t had = read(fd, piece, sizeof piece);
+		if (had <= 0)
+			return -1;
+		append(got, piece, had);
+		if ((status = parsed(got, &body, n)) == 0)
+			continue;
+		*said = status < 0 ? malformed : body;
+		if (status < 0)
+			*n = strlen(malformed);
+		return status;
+	}
+}
+
+static void upstream(void) {
+	long timeout;
+	if (number(&(param){"timeout", 1000, 1, 60000, 0, 0}, &timeout))
+		return;
+	const char *address = getenv("GATEWAYLAB_UPSTREAM"), *said;
+	char host[16] = "";
+	int port = 0;
+	struct sockaddr_in to = {.sin_family = AF_INET};
+	if (!address || sscanf(address, "%15[0-9.]:%d", host, &port) != 2 || !inet_aton(host, &to.sin_addr)) {
+		answer_text(501, "501 not implemented: there is no upstream; lab starts one with --upstream 100ms\n");
+		return;
+	}
+	to.sin_port = htons(port);
+	string s = {0}, got = {0};
+	size_t n;
+	int status = called(&to, address, timeout, &got, &said, &n);
+	if (status == 0) {
+		status = 504;
+		say_ms(&s, "504 gateway timeout: no answer from the upstream within", timeout);
+	} else if (status < 0) {
+		status = 502;
+		say(&s, "502 bad gateway: the upstream ");
+		append(&s, said, n);
+		say(&s, "\n");
+	} else if (status != 200) {
+		say(&s, "502 bad gateway: the upstream answered ");
+		say_number(&s, status);
+		say(&s, "\n");
+		status = 502;
+	} else {
+		say(&s, "upstream says ");
+		append(&s, said, n);
+	}
+	answer(status, &s, "");
 }
 
 /* ---- the request's body and header ---- */
@@ -607,7 +714,8 @@ static void leak(void) {
 
 static const struct { const char *path, *allow; void (*handle)(void); } routes[] = {
 	{"/", read_only, index_}, {"/hello", read_only, hello}, {"/wait", read_only, wait_}, {"/cpu", read_only, cpu},
-	{"/mixed", read_only, mixed}, {"/locked", read_only, locked}, {"/block", read_only, block}, {"/echo", "", echo},
+	{"/mixed", read_only, mixed}, {"/locked", read_only, locked}, {"/block", read_only, block},
+	{"/upstream", read_only, upstream}, {"/echo", "", echo},
 	{"/upload", "POST, PUT", upload}, {"/stream", read_only, stream}, {"/bytes", read_only, bytes},
 	{"/static/", read_only, static_}, {"/ws", read_only, ws}, {"/crash", read_only, crash}, {"/hang", read_only, hang},
 	{"/leak", read_only, leak},

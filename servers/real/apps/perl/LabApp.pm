@@ -16,7 +16,8 @@ my $FILES   = File::Basename::dirname(__FILE__) . '/../static';
 my $CRASH   = 70;    # EX_SOFTWARE of sysexits.h
 my %REASON  = (
 	200 => 'OK', 400 => 'Bad Request', 404 => 'Not Found', 405 => 'Method Not Allowed',
-	426 => 'Upgrade Required', 500 => 'Internal Server Error',
+	426 => 'Upgrade Required', 500 => 'Internal Server Error', 501 => 'Not Implemented',
+	502 => 'Bad Gateway', 504 => 'Gateway Timeout',
 );
 
 # A parameter is [key, value if absent, low, high, suffix, what is expected].
@@ -32,6 +33,7 @@ my %ROUTES = (
 	'/mixed'  => [ $GET, \&mixed, @MS, @UNITS ],
 	'/locked' => [ $GET, \&locked, [ 'wait', 40, 0, 600_000 ], [ 'hold', 10, 0, 60_000 ] ],
 	'/block'  => [ $GET, sub { pause_ms($_[1]); text($_[0], 200, "blocked $_[1] ms\n") }, [ 'ms', 200, 0, 60_000 ] ],
+	'/upstream' => [ $GET, \&upstream, [ 'timeout', 1000, 1, 60_000 ] ],
 	'/echo'   => [ '', \&echo ],
 	'/upload' => [ 'POST, PUT', \&upload ],
 	'/stream' => [ $GET, \&stream, [ 'chunks', 5, 1, 100_000 ], [@EVERY] ],
@@ -139,6 +141,60 @@ sub locked {
 	pause_ms($hold);
 	close $file if $file;
 	text($r, 200, "waited $wait ms\nheld $hold ms\n");
+}
+
+# The connection to the upstream, which is kept between requests where the
+# process serves several.
+my $link;
+
+sub upstream {
+	my ($r, $timeout) = @_;
+	my ($host, $port) = ($ENV{GATEWAYLAB_UPSTREAM} // '') =~ /\A([0-9.]+):([0-9]+)\z/
+		or return text($r, 501, "501 not implemented: there is no upstream; lab starts one with --upstream 100ms\n");
+	my ($status, $said) = called($host, $port, $timeout / 1000);
+	return text($r, 504, "504 gateway timeout: no answer from the upstream within $timeout ms\n") if $status == 0;
+	return text($r, 502, "502 bad gateway: the upstream $said\n") if $status == -1;
+	return text($r, 502, "502 bad gateway: the upstream answered $status\n") if $status != 200;
+	text($r, 200, "upstream says $said");
+}
+
+# called returns the status and what was said, -1 and what went wrong, or 0 if
+# the time was over.
+sub called {
+	my ($host, $port, $timeout) = @_;
+	require Socket;
+	my $until = Time::HiRes::time() + $timeout;
+	my $socket = $link;
+	undef $link;
+	if (!$socket) {
+		socket($socket, Socket::PF_INET(), Socket::SOCK_STREAM(), 0)
+			&& connect($socket, Socket::pack_sockaddr_in($port, Socket::inet_aton($host)))
+			or return -1, "can't be reached";
+	}
+	my ($wrote, $got) = (syswrite($socket, "GET / HTTP/1.1\r\nHost: $host:$port\r\n\r\n"), '');
+	return -1, 'closed the connection in place of an answer' unless $wrote;
+	while (1) {
+		if ($got =~ /\A(.*?)\r\n\r\n(.*)\z/s) {
+			my ($head, $body) = ($1, $2);
+			my ($minor, $status) = $head =~ m{\AHTTP/1\.([0-9]) ([0-9]{3})};
+			my ($length) = $head =~ /\r\nContent-Length:[ \t]*([0-9]+)/i;
+			return -1, 'answered what is no HTTP' unless defined $status && defined $length && $length <= 65536;
+			if (length $body >= $length) {
+				$link = $socket if $minor && length $body == $length && $head !~ /\r\nConnection:[ \t]*close/i;
+				return $status, substr $body, 0, $length;
+			}
+		} elsif (length $got > 8192) {
+			return -1, 'answered what is no HTTP';
+		}
+		my $left = $until - Time::HiRes::time();
+		my $ready = '';
+		vec($ready, fileno $socket, 1) = 1;
+		my $n = $left > 0 ? select($ready, undef, undef, $left) : 0;
+		return 0, '' unless $n;
+		next if $n < 0;    # a signal
+		my $read = sysread $socket, $got, 4096, length $got;
+		return -1, 'closed the connection in place of an answer' unless $read;
+	}
 }
 
 sub digested {

@@ -30,6 +30,10 @@ async def answer(request, gone=None):
                 LOCK.release()
             elif step == labapp.BLOCK:
                 await offload(time.sleep, value)
+            elif step == labapp.CALL:
+                import upstream_aio
+
+                result = await upstream_aio.call(value)
             elif gone:
                 await gone()
                 return None

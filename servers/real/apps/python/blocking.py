@@ -27,6 +27,10 @@ def answer(request):
                 LOCK.release()
             elif step == labapp.BLOCK:
                 block(value)
+            elif step == labapp.CALL:
+                import upstream
+
+                result = upstream.call(value)
             else:
                 while True:
                     time.sleep(3600)

@@ -12,7 +12,7 @@ measured result.
 
 import os
 
-SLEEP, BLOCK, WORK, LOCK, UNLOCK, READ, HANG = range(7)
+SLEEP, BLOCK, WORK, LOCK, UNLOCK, READ, HANG, CALL = range(8)
 
 READ_ONLY = "GET, HEAD"
 TEXT = "text/plain; charset=utf-8"
@@ -155,6 +155,36 @@ def block(request, ms):
     return text(200, f"blocked {ms} ms\n")
 
 
+def upstream(request, timeout):
+    if not UPSTREAM:
+        return text(501, "501 not implemented: there is no upstream; lab starts one with --upstream 100ms\n")
+    status, said = yield CALL, timeout / 1000
+    if status == TIMEOUT:
+        return text(504, f"504 gateway timeout: no answer from the upstream within {timeout} ms\n")
+    if status == FAILURE:
+        return text(502, f"502 bad gateway: the upstream {said}\n")
+    if status != 200:
+        return text(502, f"502 bad gateway: the upstream answered {status}\n")
+    return text(200, "upstream says " + said)
+
+
+# What a CALL that got no answer results in, in place of a status, and with a
+# FAILURE.
+TIMEOUT, FAILURE = 0, -1
+AWAY = "can't be reached"
+CLOSED = "closed the connection in place of an answer"
+MALFORMED = "answered what is no HTTP"
+
+
+def address(text):
+    """(host, port), or None."""
+    host, _, port = text.partition(":")
+    return (host, int(port)) if host and port.isascii() and port.isdigit() else None
+
+
+UPSTREAM = address(os.environ.get("GATEWAYLAB_UPSTREAM", ""))
+
+
 def echo(request):
     size, digest = yield from digested()
     lines = [
@@ -269,6 +299,7 @@ ROUTES = {
     "/mixed": (mixed, READ_ONLY, (MS, UNITS)),
     "/locked": (locked, READ_ONLY, (Param("wait", 40, 0, 600_000), Param("hold", 10, 0, 60_000))),
     "/block": (block, READ_ONLY, (Param("ms", 200, 0, 60_000),)),
+    "/upstream": (upstream, READ_ONLY, (Param("timeout", 1000, 1, 60_000),)),
     "/echo": (echo, "", ()),
     "/upload": (upload, "POST, PUT", ()),
     "/stream": (stream, READ_ONLY, (Param("chunks", 5, 1, 100_000), Param("every", 100, 0, 60_000, "ms", "milliseconds, "))),

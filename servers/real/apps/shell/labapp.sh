@@ -201,6 +201,15 @@ held $hold ms"
 	pause "$ms"
 	say '200 OK' "blocked $ms ms"
 	;;
+/upstream)
+	only GET HEAD
+	number timeout timeout 1000 1 60000
+	if [ "$GATEWAYLAB_UPSTREAM" ]; then
+		say '501 Not Implemented' '501 not implemented: a shell can open no connection'
+	else
+		say '501 Not Implemented' '501 not implemented: there is no upstream; lab starts one with --upstream 100ms'
+	fi
+	;;
 /echo) echo_ ;;
 /upload)
 	only POST PUT
