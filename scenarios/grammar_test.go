@@ -110,6 +110,8 @@ func TestGrammarErrors(t *testing.T) {
 			_, err = scenarios.ParseRequest(text)
 		case "crowd":
 			_, err = scenarios.ParseCrowd(text)
+		case "upstream":
+			_, err = scenarios.ParseBacking(form, text)
 		default:
 			t.Fatalf("%q: no such form", line)
 		}
@@ -194,6 +196,39 @@ func FuzzParseCrowd(f *testing.F) {
 		}
 		again, err := scenarios.ParseCrowd(scenarios.CrowdText(c))
 		same(t, c, again, err)
+	})
+}
+
+func TestParseBacking(t *testing.T) {
+	for text, want := range map[string]string{
+		"100ms":                                    "100ms",
+		" delay 0s ,places 8":                      "0s, places 8",
+		"exp 100ms, rate 500/s, failures 1%":       "exp 100ms, rate 500/s, failures 1%",
+		"rate 5/s,  delay  uniform 1ms  2ms ":      "uniform 1ms  2ms, rate 5/s",
+		"lognormal 100ms 1.5, closes 0.5%,queue 0": "lognormal 100ms 1.5, queue 0, closes 0.5%",
+		"failures 0%":                              "100ms",
+	} {
+		b, err := scenarios.ParseBacking("upstream", text)
+		if err != nil || b.String() != want {
+			t.Errorf("%q: %q, %v; want %q", text, b, err, want)
+		}
+	}
+	if _, err := scenarios.ParseBacking("upstrem", "100ms"); err == nil || !strings.Contains(err.Error(), "did you mean upstream?") {
+		t.Errorf("upstrem: %v", err)
+	}
+}
+
+func FuzzParseBacking(f *testing.F) {
+	f.Add("exponential 100ms, rate 500/s, failures 1%")
+	f.Add("places 8,delay lognormal 1s 0.5 , queue 5")
+	f.Fuzz(func(t *testing.T, text string) {
+		b, err := scenarios.ParseBacking("upstream", text)
+		if err != nil {
+			refusal(t, text, err)
+			return
+		}
+		again, err := scenarios.ParseBacking("upstream", b.String())
+		same(t, b, again, err)
 	})
 }
 

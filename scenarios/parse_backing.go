@@ -9,7 +9,14 @@ import (
 // backing reads the backing services by their names, each as a text or as a
 // mapping of its settings.
 func (p *fileParser) backing(n ast.Node, to *[]servers.Backing) error {
-	var fields []field
+	seen, err := p.mapping(n, "backing", p.backingFields(to)...)
+	if err == nil && len(seen) == 0 {
+		return p.fail(n, "expected a backing service, such as upstream: exponential 100ms")
+	}
+	return err
+}
+
+func (p *fileParser) backingFields(to *[]servers.Backing) (fields []field) {
 	for _, row := range servers.Services() {
 		fields = append(fields, field{row.Name, false, func(n ast.Node) error {
 			b, err := p.service(n, &row)
@@ -17,11 +24,7 @@ func (p *fileParser) backing(n ast.Node, to *[]servers.Backing) error {
 			return err
 		}})
 	}
-	seen, err := p.mapping(n, "backing", fields...)
-	if err == nil && len(seen) == 0 {
-		return p.fail(n, "expected a backing service, such as upstream: exponential 100ms")
-	}
-	return err
+	return fields
 }
 
 func (p *fileParser) service(n ast.Node, row *servers.Service) (servers.Backing, error) {

@@ -91,7 +91,7 @@ func TestParseGood(t *testing.T) {
 	}
 	got := strings.Join(titles, " | ")
 	const want = "calm | 2 | high | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | second-calm" +
-		" | short | long | POST /upload | /stream?chunks=3&every=1 | /crash" +
+		" | short | long | POST /upload | /stream?chunks=3&every=1 | /crash | /upstream" +
 		" | crawlers | slow-send | idle | pollers | =async | two=prefork:workers=2 | four=prefork:workers=4"
 	if got != want {
 		t.Errorf("parts are\n%s, want\n%s", got, want)
@@ -100,7 +100,8 @@ func TestParseGood(t *testing.T) {
 		t.Errorf("replay is %+v", replay)
 	}
 	if s.Protocol != load.H2C || s.Streams != 8 || s.PerConnection != 100 || s.MaxInFlight != 500 || s.Lesson != 7 ||
-		s.Trials != 6 || s.Hurt != 500*time.Millisecond || len(s.Expect) != 1 || !s.Faulty() {
+		s.Trials != 6 || s.Hurt != 500*time.Millisecond || len(s.Expect) != 1 || !s.Faulty() ||
+		len(s.Backing) != 1 || s.Backing[0].String() != "lognormal 100ms 1.5, rate 500/s, places 8, queue 100, failures 1%, closes 0.5%" {
 		t.Errorf("parsed as %+v", s)
 	}
 	if s := parsed(t, "testdata/good/one-text.yaml"); s.For() != 30*time.Second || s.Warmup != time.Second || s.Timeout != 10*time.Second {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"gatewaylab/servers"
 )
 
 func fileSchema(t *testing.T) *jsonschema.Schema {
@@ -81,6 +83,8 @@ var beyondSchema = []string{
 	"113-hurt-without-fault", "117-models-as-twice", "118-models-as-other", "120-models-column",
 	"122-expect-syntax", "123-expect-model", "124-expect-quantity", "126-expect-unknown-stage",
 	"128-split-text", "129-split-second", "130-split-crowd", "131-escapes",
+	"135-upstream-text-key", "136-upstream-delay", "137-upstream-spread", "138-upstream-uniform", "141-upstream-shares",
+	"142-upstream-twice", "143-upstream-uncalled", "144-upstream-missing",
 }
 
 func TestSchemaRefusesBadFiles(t *testing.T) {
@@ -136,9 +140,11 @@ func TestSchemaHasTheParsersKeys(t *testing.T) {
 	}
 	check("scenario", doc.object, p.scenarioFields(scenario, &window))
 	check("text", doc.Properties["text"], p.textFields(&scenario.Text))
+	check("backing", doc.Properties["backing"], p.backingFields(&scenario.Backing))
 	for def, fields := range map[string][]field{
 		"stage": p.stageFields(newStageForm()), "request": p.requestFields(newRequestForm()),
 		"crowd": p.crowdFields(newCrowdForm()), "model": p.entryFields(&Entry{}),
+		"upstream": p.pieces(nil, optionKeys(&servers.Services()[0])...),
 	} {
 		forms := doc.Defs[def].AnyOf
 		i := slices.IndexFunc(forms, func(o object) bool { return len(o.Properties) > 0 })

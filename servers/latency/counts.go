@@ -13,18 +13,17 @@ import (
 
 // Counts are what the service has done since it was started, as sums, so that
 // the difference of two is what it has done between them. Times are of calls
-// that have been answered, refused or closed.
+// that have come to their end.
 type Counts struct {
 	Calls    uint64 `json:"calls"`    // that have come
 	Answered uint64 `json:"answered"` // 200
 	Failed   uint64 `json:"failed"`   // 503, as configured
 	Closed   uint64 `json:"closed"`   // connections closed, as configured
 	Refused  uint64 `json:"refused"`  // 503: the line was full
-	Gone     uint64 `json:"gone"`     // callers that had left when their answer was due
 
 	Waited time.Duration `json:"waited"` // in line
 	Worked time.Duration `json:"worked"` // the delays that were drawn
-	Late   time.Duration `json:"late"`   // from when answers were due to when they were written
+	Late   time.Duration `json:"late"`   // from when answers were due to when they were given
 	// Lateness counts answers by how late they were: entry i those of less than
 	// 2^i µs that are in no entry before it.
 	Lateness [LatenessBins]uint64 `json:"lateness"`
@@ -44,7 +43,6 @@ func (c Counts) Since(earlier Counts) Counts {
 	c.Failed -= earlier.Failed
 	c.Closed -= earlier.Closed
 	c.Refused -= earlier.Refused
-	c.Gone -= earlier.Gone
 	c.Waited -= earlier.Waited
 	c.Worked -= earlier.Worked
 	c.Late -= earlier.Late

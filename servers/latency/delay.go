@@ -46,7 +46,7 @@ const maxCV = 10
 func ParseDelay(text string) (Delay, error) {
 	words := strings.Fields(text)
 	bad := fmt.Errorf("expected %s, found %q", delayForms, text)
-	if len(words) == 1 {
+	if len(words) == 1 && strings.IndexAny(words[0], "0123456789") == 0 {
 		words = append([]string{"fixed"}, words...)
 	}
 	if len(words) < 2 {

@@ -81,21 +81,18 @@ func (s *Server) answer(c net.Conn, req *http1.Request) bool {
 	if f.outcome != refused {
 		time.Sleep(f.ends - time.Since(s.began))
 	}
-	if f.outcome == closed {
-		c.Close()
-		s.book(f, nil)
-		return false
-	}
+	s.book(f)
 	text := goodAnswer
 	switch f.outcome {
 	case failed:
 		text = badAnswer
 	case refused:
 		text = fullAnswer
-	case answered, closed:
+	case closed:
+		return false
+	case answered:
 	}
 	_, err := io.WriteString(c, text)
-	s.book(f, err)
 	return err == nil
 }
 
@@ -106,8 +103,9 @@ func (s *Server) admit() fate {
 	return s.line.admit(time.Since(s.began)) // read under the lock: calls come in its order
 }
 
-// book counts a call that has ended.
-func (s *Server) book(f fate, gone error) {
+// book counts a call that is about to be answered, so that who has the answer
+// finds it counted.
+func (s *Server) book(f fate) {
 	late := time.Since(s.began) - f.ends
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,9 +119,6 @@ func (s *Server) book(f fate, gone error) {
 		n.Closed++
 	case refused:
 		n.Refused++
-	}
-	if gone != nil {
-		n.Gone++
 	}
 	n.Waited += f.begins - f.came
 	n.Worked += f.ends - f.begins
