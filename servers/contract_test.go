@@ -229,8 +229,8 @@ func countsWork(t *testing.T, inst *servers.Instance) {
 	if before.Processes < 1 || before.Memory < 100<<10 || before.Threads < before.Processes {
 		t.Errorf("usage before work is not credible: %+v", before)
 	}
-	// A hundred requests of 20 units each: seconds of hashing in no case,
-	// but far more than serving them costs.
+	// Together 2000 units, 0.2 s of hashing where a unit is what it is meant to be:
+	// far more than serving them costs, on a faster machine too.
 	for range 10 {
 		if _, _, err := ask(t.Context(), "GET", inst.URL()+"/cpu?units=200", nil); err != nil {
 			t.Fatal(err)
@@ -243,7 +243,7 @@ func countsWork(t *testing.T, inst *servers.Instance) {
 			return false
 		}
 		used = after.CPU - before.CPU
-		return used > 30*time.Millisecond
+		return used > 30*time.Millisecond || after.Partial
 	})
 }
 

@@ -52,7 +52,9 @@ func (c *Configured) equip(settings Settings, p Programs, site real.Site, whole 
 	}
 	words := []string{"guard", "--stop", c.Model.Real.Stop, "--remove", whole}
 	for flag, wanted := range map[string]bool{
-		"--stdin": c.Model.Real.Stdin, "--activate": c.Model.Real.Activate, "--unprivileged": c.Model.Real.Unprivileged,
+		"--stdin": c.Model.Real.Stdin, "--blocking": c.Model.Real.Blocking, "--activate": c.Model.Real.Activate,
+		"--unprivileged": c.Model.Real.Unprivileged,
+		"--meter":        c.Model.Real.Forgets != nil && c.Model.Real.Forgets(site.Settings),
 	} {
 		if wanted {
 			words = append(words, flag)

@@ -21,6 +21,8 @@ func guard(words []string, stderr io.Writer) int {
 	var g process.Guarded
 	stop := flags.String("stop", "SIGTERM", "the signal by which the program finishes what it serves and ends")
 	flags.BoolVar(&g.Stdin, "stdin", false, "give it the listener as descriptor 0 too")
+	flags.BoolVar(&g.Blocking, "blocking", false, "have accept wait on the listener")
+	flags.BoolVar(&g.Meter, "meter", false, "count what it uses, children that it doesn't wait for included")
 	flags.BoolVar(&g.Activate, "activate", false, "announce the listener as systemd does")
 	flags.StringVar(&g.Lock, "lock", "", "the lock's file, in place of the one that the lab has made")
 	flags.BoolVar(&g.Unprivileged, "unprivileged", false, "don't run it as root")

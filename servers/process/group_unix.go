@@ -49,6 +49,7 @@ type unit struct {
 	// Under the group's lock.
 	life   *life
 	reaped reaped        // by exited leaders and by all they had reaped
+	meter  *meter        // of this life; nil = there is none, or nobody has asked yet
 	cpu    time.Duration // most that has been seen
 }
 
@@ -69,7 +70,8 @@ type leader struct {
 // reaped is what processes had used that are no more.
 type reaped struct {
 	cpu                    time.Duration
-	voluntary, involuntary uint64 // context switches, only of lives that were followed by another
+	metered                time.Duration // what the meters had counted
+	voluntary, involuntary uint64        // context switches, only of lives that were followed by another
 }
 
 // passed is what the children of all parts inherit. A group that can be started
@@ -231,6 +233,7 @@ func (p *unit) wait(l *life, leader *leader) {
 	err := c.Wait()
 	p.log.settle()
 	p.mu.Lock()
+	p.settle()
 	if st := c.ProcessState; st != nil {
 		p.reaped.cpu += st.UserTime() + st.SystemTime()
 	}

@@ -25,6 +25,12 @@ type Guarded struct {
 	// Stdin has the program find the listener as descriptor 0 as well, where
 	// CGI's persistent relatives look for it (FastCGI 1.0 §2.2).
 	Stdin bool
+	// Blocking has accept(2) wait on the listener, for a program that takes "nothing
+	// there" for the end.
+	Blocking bool
+	// Meter has what the program uses counted by the system, for one that lets what
+	// its children have used be forgotten.
+	Meter bool
 	// Activate announces the listener as systemd does (sd_listen_fds(3)).
 	Activate bool
 	// Lock, if set, is the path of the lock's file in place of the group's, for
@@ -122,23 +128,33 @@ func (g *Guarded) start(in *Inherited) (pid int, err error) {
 			cmd.Stdin = in.Listener
 		}
 	}
+	if in.Listener != nil && g.Blocking {
+		if err := setNonblocking(in.Listener, false); err != nil {
+			return 0, err
+		}
+	}
+	if g.Meter {
+		fd, _ := openMeter() // Usage tells that it was refused
+		in.Board.Metered(fd)
+	}
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
 	// All servers but those that block in accept set this themselves for a
 	// socket they have made; some trust that an inherited one has it.
-	if in.Listener != nil {
-		err = nonblocking(in.Listener)
+	if in.Listener != nil && !g.Blocking {
+		err = setNonblocking(in.Listener, true)
 	}
 	return cmd.Process.Pid, err
 }
 
-func nonblocking(f *os.File) error {
+// setNonblocking is for all descriptors of the listener, in whatever process.
+func setNonblocking(f *os.File, on bool) error {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return err
 	}
-	if cerr := raw.Control(func(fd uintptr) { err = unix.SetNonblock(int(fd), true) }); cerr != nil {
+	if cerr := raw.Control(func(fd uintptr) { err = unix.SetNonblock(int(fd), on) }); cerr != nil {
 		return cerr
 	}
 	return err

@@ -44,7 +44,8 @@ type boardHead struct {
 	children  atomic.Uint64
 	childCPU  atomic.Int64
 	watcher   atomic.Int64 // process that only watches over the server
-	_         [64]byte
+	meter     atomic.Int64 // the watcher's descriptor of a meter; -1 = it can have none, 0 = it needs none
+	_         [56]byte
 }
 
 // A Slot is one unit that can hold one request at a time. It fills a cache
@@ -187,6 +188,20 @@ func (b *Scoreboard) watcher() int {
 		return 0
 	}
 	return int(b.head.watcher.Load())
+}
+
+// Metered says that the watcher has a meter for what it watches over, as a
+// descriptor; -1 if it should have one and the system refuses.
+func (b *Scoreboard) Metered(fd int) { b.head.meter.Store(int64(fd)) }
+
+// meter is the watcher and its meter; 0 = there is none.
+func (b *Scoreboard) meter() (watcher, fd int) {
+	b.mapped.RLock()
+	defer b.mapped.RUnlock()
+	if b.mem == nil {
+		return 0, 0
+	}
+	return int(b.head.watcher.Load()), int(b.head.meter.Load())
 }
 
 // Restarted counts a worker that was replaced because it died or was killed.

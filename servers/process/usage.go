@@ -9,6 +9,10 @@ type Usage struct {
 	// they have reaped: a CGI child that lives 2 ms is missed by any poll of
 	// live processes, and not missed here.
 	CPU time.Duration `json:"cpu"`
+	// Partial is set if CPU lacks what some of the ended processes had used: their
+	// parent ignores SIGCHLD, so that the system forgets it, and refuses the
+	// counter that wouldn't.
+	Partial bool `json:"partial,omitempty"`
 	// Memory in bytes. Proportional set size where the system has it, since
 	// pre-forked workers share pages; else resident set size, which counts
 	// shared pages once for each process.

@@ -2,7 +2,10 @@
 
 package process
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Usage measures the whole tree, everything in it. For the two ends of a
 // trial: reading proportional memory and the threads' context switches costs
@@ -24,6 +27,7 @@ func (g *Group) usage(detail bool) (Usage, error) {
 			all.MemoryKind = u.MemoryKind // one that can't tell makes the sum a sum of both kinds
 		}
 		all.CPU += u.CPU
+		all.Partial = all.Partial || u.Partial
 		all.Memory += u.Memory
 		all.Processes += u.Processes
 		all.Threads += u.Threads
@@ -44,11 +48,45 @@ func (p *unit) usage(detail bool) (Usage, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	u.CPU += gone.cpu
+	metered, whole := p.metered()
+	u.CPU = max(u.CPU+gone.cpu, metered)
+	u.Partial = !whole
 	u.Voluntary += gone.voluntary
 	u.Involuntary += gone.involuntary
 	// What one reading missed of a dying process is there in the next.
 	p.cpu = max(p.cpu, u.CPU)
 	u.CPU = p.cpu
 	return u, nil
+}
+
+// metered is what the meters of this life and of those before have counted, 0
+// if there is none; whole is false if there should be one. It is called under
+// the group's lock.
+func (p *unit) metered() (counted time.Duration, whole bool) {
+	watcher, fd := p.board.meter()
+	switch {
+	case fd < 0:
+		return 0, false
+	case fd == 0 && p.meter == nil:
+		return p.reaped.metered, true
+	case p.meter == nil:
+		m, err := takeMeter(watcher, fd)
+		if err != nil {
+			return 0, false // it is gone, or may not be looked into
+		}
+		p.meter = m
+	}
+	counted, err := p.meter.read()
+	return p.reaped.metered + counted, err == nil
+}
+
+// settle closes the meter of a life that is over and keeps what it has counted.
+// It is called under the group's lock.
+func (p *unit) settle() {
+	if p.meter == nil {
+		return
+	}
+	p.reaped.metered, _ = p.metered() // on an error what was counted before
+	_ = p.meter.close()
+	p.meter = nil
 }

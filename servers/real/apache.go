@@ -27,6 +27,7 @@ func Apache() *Program {
 		Stop:         "SIGWINCH",
 		Binds:        true,
 		Unprivileged: true,
+		Forgets:      func(s Settings) bool { return s["mod"] == "cgid" },
 		Needs: func(s Settings) []Need {
 			needs := []Need{{Executable, "apache2"}, {ApacheModule, s["mod"]}}
 			switch s["mod"] {

@@ -20,6 +20,11 @@ type Program struct {
 	// it takes one over only as systemd hands it on, Binds if it takes none and
 	// binds the address itself.
 	Stdin, Activate, Binds bool
+	// Blocking is set if it wants the listener to block in accept.
+	Blocking bool
+	// Forgets, if set, says whether it ignores SIGCHLD, so that what its children
+	// have used is forgotten with them.
+	Forgets func(Settings) bool
 	// Unprivileged is set if it refuses to serve as root.
 	Unprivileged bool
 }

@@ -174,11 +174,16 @@ func lighttpdConfig(site *Site) (string, error) {
 }
 
 // Fcgiwrap is fcgiwrap, a FastCGI responder that starts a CGI program for each
-// request; a gateway has to stand before it, and to name the program.
+// request; a gateway has to stand before it, and to name the program. One of its
+// processes that accept() tells to come again ends; and if it ends before the
+// first process has counted it (fcgiwrap 1.1.0, prefork), it is never replaced:
+// until nobody is left to serve.
 func Fcgiwrap() *Program {
 	return &Program{
-		Stop:  "SIGTERM",
-		Stdin: true,
+		Stop:     "SIGTERM",
+		Stdin:    true,
+		Blocking: true,
+		Forgets:  func(Settings) bool { return true },
 		Needs: func(s Settings) []Need {
 			return append([]Need{{Executable, "fcgiwrap"}}, cgiApps[s["app"]].needs...)
 		},
