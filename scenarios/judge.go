@@ -62,6 +62,9 @@ func judge(t *Trial, s *Scenario, o *observed) {
 	case t.Machine.Others > someOthers:
 		warn("other programs used more than %.0f %% of the processor time", someOthers*100)
 	}
+	if t.Server.Partial {
+		warn("the processor time of CGI programs that have ended is not in the server's: it ignores SIGCHLD, so that the system forgets it, and the counter that wouldn't (perf_event_open) is refused here; see kernel.perf_event_paranoid")
+	}
 	judgeBacking(t, invalid)
 	judgeAnswers(t, invalid, warn)
 }

@@ -159,6 +159,8 @@ type Interval struct {
 // ServerCost is what the server's whole process tree used in the window.
 type ServerCost struct {
 	CPU time.Duration `json:"cpu"`
+	// Partial is set if CPU lacks what some ended processes used; see process.Usage.
+	Partial bool `json:"partial,omitempty"`
 	// PeakMemory is the most of several readings within the window; with a
 	// process for each request, one reading at its end.
 	PeakMemory  int64         `json:"peak_memory"`

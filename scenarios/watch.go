@@ -196,6 +196,7 @@ func (w *watcher) finish(t *Trial) {
 	w.peaks(*b)
 	c := w.cost
 	c.CPU = b.usage.CPU - a.usage.CPU
+	c.Partial = a.usage.Partial || b.usage.Partial
 	c.Voluntary = b.usage.Voluntary - min(a.usage.Voluntary, b.usage.Voluntary)
 	c.Involuntary = b.usage.Involuntary - min(a.usage.Involuntary, b.usage.Involuntary)
 	c.Children = b.status.Children - a.status.Children

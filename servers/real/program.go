@@ -60,7 +60,7 @@ type Setup struct {
 	Env   []string // beside the lab's own environment
 	Files []File
 	// Workers is how many lines the file that ReadyFile names will have in the
-	// site's folder once all have begun; 0 = nobody writes one, and whoever
+	// site's folder once all processes have begun; 0 = nobody writes one, and whoever
 	// answers first speaks for all.
 	Workers int
 }

@@ -131,13 +131,16 @@ func UWSGI() *Program {
 				return nil, err
 			}
 			return &Setup{
-				Argv:  []string{path, "--ini", filepath.Join(site.Folder, "uwsgi.ini")},
-				Files: []File{{"uwsgi.ini", uwsgiConfig(site, filepath.Join(dir, "python"))}},
+				Argv:    []string{path, "--ini", filepath.Join(site.Folder, "uwsgi.ini")},
+				Files:   []File{{"uwsgi.ini", uwsgiConfig(site, filepath.Join(dir, "python"))}},
+				Workers: site.Settings.Int("workers") + 1, // and the master
 			}, nil
 		},
 	}
 }
 
+// uwsgiConfig has each worker and the master say when they heed signals: one
+// that comes before is lost, and with it the stop.
 func uwsgiConfig(site *Site, modules string) string {
 	s := site.Settings
 	socket := map[string]string{"HTTP": "http-socket", "uwsgi": "uwsgi-socket", "FastCGI": "fastcgi-socket", "SCGI": "scgi-socket"}[site.Protocol]
@@ -159,6 +162,9 @@ func uwsgiConfig(site *Site, modules string) string {
 	// Without these TERM means reload, and an end cuts off what is being served.
 	set("die-on-term", "true")
 	set("hook-master-start", "unix_signal:15 gracefully_kill_them_all")
+	begun := "appendn:" + filepath.Join(site.Folder, ReadyFile) + " begun"
+	set("hook-master-start", begun)
+	set("hook-accepting", begun)
 	set("worker-reload-mercy", seconds(s["graceful_timeout"]))
 	if t := seconds(s["timeout"]); t != "0" {
 		set("harakiri", t)
