@@ -12,7 +12,7 @@ func fastcgi() Model {
 		Interface: "WSGI",
 		HTTP:      "the gateway's",
 		Options: append(responder(),
-			Option{"reuse", "on", "whether the gateway keeps its connections for the next request; each then holds a worker", oneOf("on", "off")},
+			Option{"reuse", "on", "whether the gateway keeps its connections for the next request; a worker serves one request at a time all the same", oneOf("on", "off")},
 			Option{"mpx", "off", "on: the gateway has requests share connections, and each worker has many in progress, each on a goroutine", oneOf("off", "on")},
 			Option{"requests", "64", "with mpx=on, requests that a worker has in progress at a time; one more is answered FCGI_OVERLOADED; workers × requests can be 1024 at most", whole(1, 1024)},
 		),

@@ -162,17 +162,13 @@ func (p *Passage) nginxUpstream(line func(string, ...any)) {
 }
 
 // keepsUpstream says whether connections to the model are kept. SCGI and uwsgi
-// end each with the answer. A FastCGI responder that serves one request at a
-// time is held by whoever holds its connection, asking or not, and nginx can't
-// be told to hold no more of them than there are workers and let the rest wait.
-// Kept (32 of them, or one for each of nginx's workers), four workers before 64
-// clients answered 2,400 requests a second; not kept, 13,700.
+// end each with the answer.
 func (p *Passage) keepsUpstream() bool {
 	switch {
 	case p.Settings["keepalive"] == "0":
 		return false
 	case p.Model.Wire == WireFastCGI:
-		return p.Behind["reuse"] == "on" && p.Behind["mpx"] == "on"
+		return p.Behind["reuse"] == "on"
 	}
 	return p.Model.Wire == WireHTTP
 }

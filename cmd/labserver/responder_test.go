@@ -162,7 +162,8 @@ func TestUWSGIBuffer(t *testing.T) {
 	says(t, g, "afterwards")
 }
 
-// Peers that are slow or silent hold every worker, but no longer than timeout.
+// Peers that are slow or silent hold every worker, but no longer than timeout;
+// silent ones that speak FastCGI hold none.
 func TestSlowGatewayHoldsResponderOnlyForTimeout(t *testing.T) {
 	eachResponder(t, func(t *testing.T, name string) {
 		if strings.HasSuffix(name, "shared") {
@@ -177,7 +178,9 @@ func TestSlowGatewayHoldsResponderOnlyForTimeout(t *testing.T) {
 			if _, err := io.WriteString(c, begin); err != nil {
 				t.Fatal(err)
 			}
-			until(t, "it holds the worker", func() bool { return s.Board().Read().Busy() == 1 })
+			if begin != "" || name != "fastcgi" {
+				until(t, "it holds the worker", func() bool { return s.Board().Read().Busy() == 1 })
+			}
 			over := make(chan struct{})
 			var drip sync.WaitGroup
 			drip.Go(func() { // a byte now and then is no request either
@@ -263,8 +266,8 @@ func TestRespondersReloadUnderLoad(t *testing.T) {
 	})
 }
 
-// A kept connection holds a worker, but not for ever against somebody who waits.
-func TestKeptConnectionGivesWay(t *testing.T) {
+// A kept connection on which nothing is asked holds no worker.
+func TestKeptConnectionHoldsNoWorker(t *testing.T) {
 	s, g := respond(t, "fastcgi", "workers=1")
 	says(t, g, "the first gateway")
 	other := wire.NewFastCGI(s.dial, wire.FastCGIOptions{Reuse: true})
@@ -272,6 +275,62 @@ func TestKeptConnectionGivesWay(t *testing.T) {
 	for i := range 5 {
 		says(t, other, fmt.Sprint("the other gateway, ", i))
 		says(t, g, fmt.Sprint("the first gateway, ", i))
+	}
+}
+
+// gateways are several, each with a connection that it keeps.
+func gateways(t *testing.T, s *server, n int) (all []gateway) {
+	for i := range n {
+		g := wire.NewFastCGI(s.dial, wire.FastCGIOptions{Reuse: true})
+		t.Cleanup(g.Close)
+		all = append(all, g)
+		says(t, g, fmt.Sprint("gateway ", i))
+	}
+	return all
+}
+
+// A request waits for no worker that is busy while another is not, whichever
+// worker has its connection; whether the busy one comes back or not.
+func TestKeptConnectionGoesToWhoIsFree(t *testing.T) {
+	for _, target := range []string{"/wait?ms=1500", "/hang"} {
+		t.Run(target, func(t *testing.T) {
+			s, _ := respond(t, "fastcgi", "workers=2")
+			all := gateways(t, s, 8)
+			ended := make(chan struct{})
+			go func() {
+				_, _ = asks(t, all[0], target, "") // the hanging one is cut off by the test's end
+				close(ended)
+			}()
+			until(t, "it is served", func() bool { return s.Board().Read().Busy() == 1 })
+			for i, g := range all[1:] {
+				says(t, g, fmt.Sprint("beside it, gateway ", i+1))
+			}
+			select {
+			case <-ended:
+				t.Error("the others had to wait for its end")
+			default:
+			}
+			if target == "/hang" {
+				if err := s.Stop(100 * time.Millisecond); err == nil {
+					t.Error("the worker that hangs has left by itself")
+				}
+			}
+			<-ended
+		})
+	}
+}
+
+// Kept connections whose worker has served its last request are the others'.
+func TestKeptConnectionOutlivesItsWorker(t *testing.T) {
+	s, _ := respond(t, "fastcgi", "workers=2", "max_requests=3")
+	all := gateways(t, s, 4)
+	for range 10 {
+		for i, g := range all {
+			says(t, g, fmt.Sprint("gateway ", i))
+		}
+	}
+	if n := s.Board().Read().Restarts; n != 0 {
+		t.Errorf("%d restarts: leaving was counted as crashing", n)
 	}
 }
 

@@ -52,6 +52,15 @@ func (p *poller) add(fd int) error {
 // watch watches what is reported for as long as it can be read.
 func (p *poller) watch(fd int) error { return p.change(fd, unix.EV_ADD, unix.EVFILT_READ) }
 
+// watchShared watches what other processes watch too, each with a poller of its
+// own. Here all of those that wait are woken.
+func (p *poller) watchShared(fd int) error { return p.watch(fd) }
+
+// notice reports each time that something comes.
+func (p *poller) notice(fd int) error {
+	return p.change(fd, unix.EV_ADD|unix.EV_CLEAR, unix.EVFILT_READ)
+}
+
 // watchOnce reports once that there is something to be read, or nothing any
 // more.
 func (p *poller) watchOnce(fd int, _ bool) error {

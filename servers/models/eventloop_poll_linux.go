@@ -45,6 +45,17 @@ func (p *poller) add(fd int) error {
 // watch watches what is reported for as long as it can be read.
 func (p *poller) watch(fd int) error { return p.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN) }
 
+// watchShared watches what other processes watch too, each with a poller of its
+// own: not all of those that wait are woken.
+func (p *poller) watchShared(fd int) error {
+	return p.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|unix.EPOLLEXCLUSIVE)
+}
+
+// notice reports each time that something comes.
+func (p *poller) notice(fd int) error {
+	return p.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|unix.EPOLLET&0xffffffff)
+}
+
 // watchOnce reports once that there is something to be read, or nothing any
 // more. Known says that the descriptor was watched so before.
 func (p *poller) watchOnce(fd int, known bool) error {

@@ -4,13 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -50,15 +47,17 @@ func uwsgi(env *Env) error {
 	return nil
 }
 
-// fastcgi's connections can be kept, and a worker then waits for its gateway
-// and for nobody else; or shared, and then each worker has many requests in
-// progress at a time, see multiplexWorker.
+// fastcgi's connections can be kept, and a worker then waits for all of its own
+// and for new ones, see keeper; or shared, and then each worker has many
+// requests in progress at a time, see multiplexWorker.
 func fastcgi(env *Env) error {
-	program, threads := fastcgiWorker, 1
 	if env.Options.String("mpx") == "on" {
-		program, threads = multiplexWorkerName, env.Options.Int("requests")
+		if err := runArbiter(env, multiplexWorkerName, env.Options.Int("requests")); err != nil {
+			return fmt.Errorf("fastcgi: %w", err)
+		}
+		return nil
 	}
-	if err := runArbiter(env, program, threads); err != nil {
+	if err := runKeepers(env); err != nil {
 		return fmt.Errorf("fastcgi: %w", err)
 	}
 	return nil
@@ -77,68 +76,68 @@ type responder interface {
 }
 
 func scgiWork(env *Env) error {
-	return respond(env, cgiStatus, func(_ *gatewayConn, h wire.Handler, o wire.ServeOptions) responder {
+	return respond(env, cgiStatus, func(h wire.Handler, o wire.ServeOptions) responder {
 		return wire.NewSCGIResponder(h, o)
 	})
 }
 
 func uwsgiWork(env *Env) error {
 	buffer := env.Options.Int("buffer")
-	return respond(env, httpStatus, func(_ *gatewayConn, h wire.Handler, o wire.ServeOptions) responder {
+	return respond(env, httpStatus, func(h wire.Handler, o wire.ServeOptions) responder {
 		o.MaxVars = buffer
 		return wire.NewUWSGIResponder(h, o)
 	})
 }
 
-func fastcgiWork(env *Env) error {
-	workers := env.Options.Int("workers")
-	return respond(env, cgiStatus, func(c *gatewayConn, h wire.Handler, o wire.ServeOptions) responder {
-		o.MaxConns, o.MaxReqs, o.Stay = workers, workers, c.stay
-		return wire.NewFastCGIResponder(h, o)
-	})
-}
-
-// respond is the life of a worker that serves one request at a time on one
-// thread, in blocking system calls.
-func respond(env *Env, status string, with func(*gatewayConn, wire.Handler, wire.ServeOptions) responder) error {
-	oneThread()
-	w, err := newWorker(env, 1)
+// respond is the life of a worker that serves one request, and with it one
+// connection, at a time on one thread, in blocking system calls.
+func respond(env *Env, status string, with func(wire.Handler, wire.ServeOptions) responder) error {
+	c, call, err := newGatewayConn(env, status)
 	if err != nil {
 		return fmt.Errorf("%w: %w", process.ErrBoot, err)
 	}
-	c := &gatewayConn{worker: w, slot: w.slots[0],
-		syncConn: syncConn{beats: w.slots[0], stall: w.timeout, leaving: &w.accept.leaving}}
-	call := newCall(env, recorder.WSGI(wsgi.Application(app.New())), status, false)
-	r := with(c, call.serve, wire.ServeOptions{Phase: c.enter})
+	r := with(call.serve, wire.ServeOptions{Phase: c.enter})
 	if err := env.Options.Err(); err != nil {
 		return fmt.Errorf("%w: %w", process.ErrBoot, err)
 	}
-	w.ready()
-	defer w.release()
-	return w.run(func(fd int, peer netip.AddrPort) { c.serve(fd, peer, r) })
+	c.worker.ready()
+	defer c.worker.release()
+	return c.worker.run(func(fd int, peer netip.AddrPort) { c.serve(fd, peer, r) })
 }
 
-// A gatewayConn is the one connection that a worker has, and what it is doing.
+// newGatewayConn makes a worker, on the calling thread, and how it has the
+// application answer.
+func newGatewayConn(env *Env, status string) (*gatewayConn, *call, error) {
+	oneThread()
+	w, err := newWorker(env, 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &gatewayConn{worker: w, slot: w.slots[0],
+		syncConn: syncConn{beats: w.slots[0], stall: w.timeout, leaving: &w.accept.leaving}}
+	return c, newCall(env, recorder.WSGI(wsgi.Application(app.New())), status, false), nil
+}
+
+// A gatewayConn is the one connection that a worker serves, and what it is doing.
 type gatewayConn struct {
 	syncConn
-	worker   *worker
-	slot     *process.Slot
-	phase    wire.Phase
-	served   bool // some request was, on this connection
-	hogged   int  // requests in a row while somebody waits
-	lastOnes bool // the worker has served as many as it should
+	worker *worker
+	slot   *process.Slot
+	phase  wire.Phase
+	served bool // some request was, on this connection
+	held   bool // the slot shows the connection already
 }
-
-// hogLimit is how many requests follow one another on a kept connection while
-// another waits to be accepted.
-const hogLimit = 16
 
 // serve serves a connection that was accepted.
 func (c *gatewayConn) serve(fd int, peer netip.AddrPort, r responder) {
 	c.open(fd, peer)
-	c.served, c.hogged, c.phase = false, 0, wire.Waiting
+	c.served, c.phase, c.held = false, wire.Waiting, true
 	c.slot.Busy() // a silent connection holds the worker too
-	unread, err := r.Serve(c)
+	c.settle(r.Serve(c))
+}
+
+// settle ends a connection as its service has ended.
+func (c *gatewayConn) settle(unread bool, err error) {
 	var bad *wire.ProtocolError
 	switch {
 	case c.phase == wire.Serving:
@@ -146,7 +145,7 @@ func (c *gatewayConn) serve(fd int, peer netip.AddrPort, r responder) {
 	case errors.As(err, &bad):
 		c.worker.env.Log.Printf("%v", bad)
 		c.done()
-	case !c.served || c.phase == wire.Reading:
+	case c.held:
 		c.slot.Drop()
 	}
 	if err == nil || err == io.EOF || bad != nil {
@@ -163,16 +162,18 @@ func (c *gatewayConn) enter(p wire.Phase) {
 	switch p {
 	case wire.Waiting:
 		c.begin()
-		switch {
-		case was == wire.Serving:
+		switch was {
+		case wire.Serving:
 			c.done()
-		case was == wire.Reading && c.served: // it was no request
+		case wire.Reading: // it was no request
 			c.slot.Drop()
+			c.held = false
 		}
 	case wire.Reading:
 		c.begin()
-		if c.served {
+		if !c.held {
 			c.slot.Busy()
+			c.held = true
 		}
 	case wire.Serving:
 		c.body()
@@ -181,8 +182,8 @@ func (c *gatewayConn) enter(p wire.Phase) {
 
 // done counts a request.
 func (c *gatewayConn) done() {
-	c.served = true
-	c.lastOnes = c.worker.count()
+	c.served, c.held = true, false
+	c.worker.count()
 	c.slot.Idle()
 }
 
@@ -191,46 +192,6 @@ func (c *gatewayConn) Ready() bool {
 	watch := []unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}}
 	n, err := unix.Poll(watch, 0)
 	return n > 0 && err == nil
-}
-
-// stay waits for another request on a connection that is kept. Meanwhile the
-// worker accepts no other, so it gives the connection up for one that waits to
-// be accepted and that no other worker takes; the gateway finds it closed. It
-// also does so after a while in which nothing has come, and to leave.
-func (c *gatewayConn) stay() bool {
-	listener := c.worker.accept.fd
-	beat := beatInterval(c.worker.timeout)
-	for since := time.Now(); !c.lastOnes; c.beats.Beat() {
-		watch := []unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}, {Fd: int32(listener), Events: unix.POLLIN}}
-		_, _ = unix.Poll(watch, int(beat/time.Millisecond)) // interrupted or not, what is there is looked at
-		wanted := watch[1].Revents != 0
-		switch {
-		case !wanted:
-			c.hogged = 0
-		case watch[0].Revents != 0:
-			c.hogged++
-		}
-		switch {
-		case watch[0].Revents != 0:
-			return c.hogged < hogLimit
-		case c.leaving.Load(), os.Getppid() != c.worker.parent,
-			c.stall > 0 && time.Since(since) > c.stall:
-			return false
-		case wanted && !c.leaveToOthers(listener):
-			return false
-		}
-	}
-	return false
-}
-
-// leaveToOthers gives others that are idle a moment to accept what waits at
-// the listener, each another one, so that they don't all give up their
-// connections for it; and says whether one has.
-func (c *gatewayConn) leaveToOthers(listener int) bool {
-	time.Sleep(time.Duration(rand.Int64N(int64(2 * time.Millisecond))))
-	watch := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}
-	n, err := unix.Poll(watch, 0)
-	return n == 0 && err == nil
 }
 
 // A call has the application answer a gateway's requests, one at a time,

@@ -102,6 +102,16 @@ func (a *acceptor) peer() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
+// wait waits for what the poller watches, so that stop ends it.
+func (a *acceptor) wait(p *poller, patience time.Duration) ([]readiness, error) {
+	a.waiting.Store(true)
+	defer a.waiting.Store(false)
+	if a.leaving.Load() {
+		patience = 0
+	}
+	return p.wait(patience)
+}
+
 // ntohs reads a port in network byte order.
 func ntohs(port uint16) uint16 {
 	var b [2]byte

@@ -75,5 +75,11 @@ func (a *acceptor) prepare(fd int) error {
 	return err
 }
 
+// wait waits for what the poller watches, and not for long, so that it notices
+// stop.
+func (a *acceptor) wait(p *poller, patience time.Duration) ([]readiness, error) {
+	return p.wait(min(patience, pollTime))
+}
+
 // stop makes next return errLeaving.
 func (a *acceptor) stop() { a.leaving.Store(true) }

@@ -23,12 +23,20 @@ var (
 	errNobody  = errors.New("nobody has come")
 )
 
+// errAlone is what a worker ends with whose arbiter has died.
+var errAlone = errors.New("the arbiter is gone")
+
 // runArbiter is the life of a model whose work is done by worker processes,
 // which it starts before there is anything to do, as gunicorn does: it holds
 // the listener and looks after the workers, and never sees a request. Each
 // worker is labserver as the named program, and has threads slots of the
 // scoreboard.
 func runArbiter(env *Env, program string, threads int) error {
+	return runArbiterWith(env, program, threads, env.Inherited)
+}
+
+// runArbiterWith is that with what the workers are to inherit.
+func runArbiterWith(env *Env, program string, threads int, inherited *process.Inherited) error {
 	o := env.Options
 	workers, backlog := o.Int("workers"), o.Int("backlog")
 	timeout, graceful := o.Duration("timeout"), o.Duration("graceful_timeout")
@@ -53,7 +61,7 @@ func runArbiter(env *Env, program string, threads int) error {
 		Threads:         threads,
 		Timeout:         timeout,
 		GracefulTimeout: graceful,
-		Inherited:       env.Inherited,
+		Inherited:       inherited,
 		Log:             env.Log,
 		Command: func(slot int) *exec.Cmd {
 			args := []string{"--app", env.AppPath, program, "slot=" + strconv.Itoa(slot)}
@@ -87,6 +95,7 @@ type worker struct {
 	parent  int
 	timeout time.Duration
 	left    atomic.Int64 // requests until it leaves; < 0 = never
+	yielded time.Time    // when it last gave way
 }
 
 // newWorker is for a worker of an arbiter, with threads slots. It must be
@@ -155,13 +164,8 @@ func (w *worker) heed() {
 // for clients; not from a thread of its own, which would go on beating
 // whatever happens here.
 func (w *worker) run(take func(fd int, peer netip.AddrPort)) error {
-	yielded := time.Now()
 	for w.left.Load() != 0 {
-		w.slots[0].Beat()
-		if now := time.Now(); now.Sub(yielded) > yieldInterval {
-			runtime.Gosched()
-			yielded = now
-		}
+		w.live(time.Now())
 		fd, peer, err := w.accept.next()
 		switch {
 		case err == nil:
@@ -170,14 +174,28 @@ func (w *worker) run(take func(fd int, peer netip.AddrPort)) error {
 			return nil
 		case errors.Is(err, errNobody):
 			if os.Getppid() != w.parent {
-				return errors.New("the arbiter is gone")
+				return errAlone
 			}
 		default:
-			w.env.Log.Printf("accept: %v", err)
-			time.Sleep(100 * time.Millisecond) // out of files or memory: more of the same would not help
+			w.failed(err)
 		}
 	}
 	return nil
+}
+
+// live shows that the worker lives, and gives way when it is time to.
+func (w *worker) live(now time.Time) {
+	w.slots[0].Beat()
+	if now.Sub(w.yielded) > yieldInterval {
+		runtime.Gosched()
+		w.yielded = now
+	}
+}
+
+// failed reports that a connection could not be accepted.
+func (w *worker) failed(err error) {
+	w.env.Log.Printf("accept: %v", err)
+	time.Sleep(100 * time.Millisecond) // out of files or memory: more of the same would not help
 }
 
 // count counts a request that was served, and says whether it was the last.
