@@ -132,6 +132,7 @@ func newCellTrials(res *scenarios.Result, sc *scenarios.Scenario, m scenarios.Mo
 		}
 	}
 	c.Invalid = invalidReasons(c.trials)
+	c.Foreign = m.Target != nil
 	c.Trials, c.Valid = len(c.trials), len(c.valid)
 	c.measureTraffic()
 	c.measureCost()
@@ -171,6 +172,10 @@ func invalidReasons(trials []*scenarios.Trial) []string {
 	return texts
 }
 
+func cpuPerRequest() measure {
+	return seen(perSuccess(func(t *scenarios.Trial) float64 { return millis(t.Server.CPU) }))
+}
+
 func goodput() measure { return always((*scenarios.Trial).Goodput) }
 
 func (c *cellTrials) measureTraffic() {
@@ -204,14 +209,14 @@ func (c *cellTrials) measureTraffic() {
 }
 
 func (c *cellTrials) measureCost() {
-	perWindow := func(cpu func(*scenarios.Trial) float64) measure {
-		return always(func(t *scenarios.Trial) float64 { return cpu(t) / t.Window.Seconds() })
+	perWindow := func(cpu func(*scenarios.Trial) float64) func(*scenarios.Trial) float64 {
+		return func(t *scenarios.Trial) float64 { return cpu(t) / t.Window.Seconds() }
 	}
 	peak := func(n func(*scenarios.Trial) float64) Estimate { return positive(n).over(c.valid, "") }
 
-	c.CPUPerRequest = perSuccess(func(t *scenarios.Trial) float64 { return millis(t.Server.CPU) }).over(c.valid, "ms")
-	c.ServerCPU = perWindow(func(t *scenarios.Trial) float64 { return t.Server.CPU.Seconds() }).over(c.valid, "cores")
-	c.GeneratorCPU = perWindow(func(t *scenarios.Trial) float64 { return t.Generator.CPU.Seconds() }).over(c.valid, "cores")
+	c.CPUPerRequest = cpuPerRequest().over(c.valid, "ms")
+	c.ServerCPU = seen(always(perWindow(func(t *scenarios.Trial) float64 { return t.Server.CPU.Seconds() }))).over(c.valid, "cores")
+	c.GeneratorCPU = always(perWindow(func(t *scenarios.Trial) float64 { return t.Generator.CPU.Seconds() })).over(c.valid, "cores")
 	c.Memory = positive(func(t *scenarios.Trial) float64 { return float64(t.Server.PeakMemory) / mib }).over(c.valid, "MiB")
 	c.Processes = peak(func(t *scenarios.Trial) float64 { return float64(t.Server.Processes) })
 	c.Threads = peak(func(t *scenarios.Trial) float64 { return float64(t.Server.Threads) })
@@ -220,11 +225,11 @@ func (c *cellTrials) measureCost() {
 		return float64(t.Generator.Connections) / float64(max(t.Sent, 1)), t.Sent > 0
 	}).over(c.valid, "")
 	if c.model.PerRequest != perRequestProcess {
-		c.SwitchesPerRequest = perSuccess(func(t *scenarios.Trial) float64 {
+		c.SwitchesPerRequest = seen(perSuccess(func(t *scenarios.Trial) float64 {
 			return float64(t.Server.Voluntary + t.Server.Involuntary)
-		}).over(c.valid, "")
+		})).over(c.valid, "")
 	}
-	c.Restarts = always(func(t *scenarios.Trial) float64 { return float64(t.Server.Restarts) }).over(c.valid, "")
+	c.Restarts = seen(always(func(t *scenarios.Trial) float64 { return float64(t.Server.Restarts) })).over(c.valid, "")
 	for _, t := range c.valid {
 		c.MemoryKind = cmp.Or(c.MemoryKind, t.Server.MemoryKind)
 	}

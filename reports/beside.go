@@ -87,6 +87,8 @@ func (e *evidence) crowdWords() string {
 	switch {
 	case b.clients == 0:
 		return ""
+	case e.foreign && b.slow:
+		return fmt.Sprintf("%s beside it took connections, of which nobody knows how many it has.", b.words)
 	case e.slots == 0 && b.slow:
 		return fmt.Sprintf("%s beside it took connections alone, of which this model has no fixed number.", b.words)
 	case e.slots == 0:

@@ -54,6 +54,7 @@ type evidence struct {
 	longest    float64 // that any blocks it
 	perRequest string  // what is made for each request: a process, a connection
 	front      string  // the program before the model; "" = there is none
+	foreign    bool    // the lab didn't start it: nothing is known of what it has
 
 	wait      float64 // that the application waits for each request; -1 if unknown
 	works     bool    // the application has CPU work to do
@@ -169,7 +170,7 @@ func (c *cellTrials) evidence(res *scenarios.Result) *evidence {
 	steady, _ := c.scenario.Steady()
 	e := &evidence{
 		open: !c.scenario.Closed(), clients: steady.UsersFrom, think: steady.Think.Seconds(), random: steady.ThinkExponential,
-		slots: c.model.Slots, threads: c.model.Threads, noun: c.model.Noun, perRequest: c.perRequest(), front: c.model.Front,
+		slots: c.model.Slots, threads: c.model.Threads, noun: c.model.Noun, perRequest: c.perRequest(), front: c.model.Front, foreign: c.Foreign,
 		faults: c.Faults, hurt: c.scenario.Hurt.Seconds(),
 		wait:      -1,
 		cpu:       c.CPUPerRequest.Median / 1e3,
@@ -181,7 +182,9 @@ func (c *cellTrials) evidence(res *scenarios.Result) *evidence {
 	if e.open {
 		e.rate = c.Offered.Median * c.harmless()
 	}
-	if _, ok := res.Demand[c.Cell.Scenario]; ok {
+	// What wasn't checked may be other work than the scenario asks for.
+	unverified := c.Foreign && c.model.Target.Unverified
+	if _, ok := res.Demand[c.Cell.Scenario]; ok && !unverified {
 		c.demand(e)
 	}
 	if e.noun == "" {

@@ -92,3 +92,14 @@ func perSuccess(total func(*scenarios.Trial) float64) measure {
 		return total(t) / float64(t.Succeeded), true
 	}
 }
+
+// seen leaves out the trials of a server that the lab didn't start, whose
+// process tree it can't see.
+func seen(m measure) measure {
+	return func(t *scenarios.Trial) (float64, bool) {
+		if t.Server.Unknown {
+			return 0, false
+		}
+		return m(t)
+	}
+}

@@ -107,6 +107,7 @@ const (
 	nothingSent      = "nothing was sent"
 	nothingSucceeded = "no request succeeded"
 	notSampled       = "the process tree could not be sampled"
+	notOurs          = "the lab did not start this server"
 	noLength         = "its time has no length"
 	noOthers         = "there were no others to hurt"
 )
@@ -116,6 +117,12 @@ const (
 func (c *Cell) quantity(path []string) (Estimate, string) {
 	if e, ok := c.shares[strings.Join(path, ".")]; ok {
 		return e, nothingSent
+	}
+	if c.Foreign {
+		switch path[0] {
+		case "cpu_per_request", "memory", "processes", "threads", "restarts":
+			return Estimate{}, notOurs
+		}
 	}
 	switch path[0] {
 	case "goodput":

@@ -283,6 +283,10 @@ func (e *evidence) unexplained(b bound) string {
 		return fmt.Sprintf("Measured %s requests/s; the lowest limit computed here (%s) would allow %s/s, but for the harmful requests.",
 			said(e.goodput), e.name(b), said(b.limit))
 	}
+	if e.foreign {
+		return fmt.Sprintf("Measured %s requests/s, though the lowest limit computed here (%s) would allow %s/s: the server held it back, and what it has to serve with is not known.",
+			said(e.goodput), e.name(b), said(b.limit))
+	}
 	if b.by == byCPU {
 		perhaps = ", perhaps other programs on this machine"
 	}
@@ -329,6 +333,9 @@ func (e *evidence) idle() string {
 // busyWords says how much of the CPU and of the slots was in use.
 func (e *evidence) busyWords() string {
 	s := "How much CPU it used is not known"
+	if e.foreign {
+		return s
+	}
 	if e.cpu > 0 {
 		s = fmt.Sprintf("This run used %s of the CPU", percent(e.used()))
 	}

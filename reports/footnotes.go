@@ -47,6 +47,9 @@ func (c *cellTrials) gaps(res *scenarios.Result) []string {
 }
 
 func (c *cellTrials) unknownCosts() []string {
+	if c.Foreign {
+		return []string{"not known, since the lab did not start this server: CPU, memory, processes, threads, open files, restarts, and how many requests it can hold at once"}
+	}
 	var said []string
 	if !c.CPUPerRequest.Known() {
 		said = append(said, "costs per request are not known: no request succeeded")

@@ -58,7 +58,7 @@ func noiseFloor(scenario string, group []*cellTrials) []NoiseFloor {
 		{"goodput", goodput(), func(c *cellTrials) bool { return c.Goodput.Known() }},
 		{"response p50", timing(response).at(quantiles()[0]), supported("p50")},
 		{"response p99", timing(response).at(quantiles()[2]), supported("p99")},
-		{"CPU per request", perSuccess(func(t *scenarios.Trial) float64 { return millis(t.Server.CPU) }), func(c *cellTrials) bool { return c.CPUPerRequest.Known() }},
+		{"CPU per request", cpuPerRequest(), func(c *cellTrials) bool { return c.CPUPerRequest.Known() }},
 	} {
 		floor, found := NoiseFloor{Scenario: scenario, Quantity: q.name, P: 1}, false
 		for i, b := range group {

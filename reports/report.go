@@ -138,6 +138,10 @@ type Cell struct {
 	Series []Slice  `json:"series"`
 	Each   []PerRun `json:"each"` // every trial's own figures, invalid ones too
 
+	// Foreign is set for a server that the lab didn't start: what it used is not
+	// known.
+	Foreign bool `json:"foreign,omitempty"`
+
 	shares shares // for expectations
 }
 
@@ -234,9 +238,31 @@ type Slice struct {
 	P50High  float64 `json:"p50_high"`  //
 	P99      float64 `json:"p99"`       // ms
 	InFlight float64 `json:"in_flight"` //
-	CPU      float64 `json:"cpu"`       // cores
-	Memory   float64 `json:"memory"`    // MiB
+	CPU      float64 `json:"cpu"`       // cores; -1, in JSON null, if unknown
+	Memory   float64 `json:"memory"`    // MiB; -1, in JSON null, if unknown
 	N        int     `json:"n"`         // trials behind it
+}
+
+// MarshalJSON writes null for what isn't known.
+func (s Slice) MarshalJSON() ([]byte, error) {
+	known := func(v float64) *float64 {
+		if v < 0 {
+			return nil
+		}
+		return &v
+	}
+	return json.Marshal(struct {
+		Seconds  float64  `json:"t"`
+		Goodput  float64  `json:"goodput"`
+		P50      float64  `json:"p50"`
+		P50Low   float64  `json:"p50_low"`
+		P50High  float64  `json:"p50_high"`
+		P99      float64  `json:"p99"`
+		InFlight float64  `json:"in_flight"`
+		CPU      *float64 `json:"cpu"`
+		Memory   *float64 `json:"memory"`
+		N        int      `json:"n"`
+	}{s.Seconds, s.Goodput, s.P50, s.P50Low, s.P50High, s.P99, s.InFlight, known(s.CPU), known(s.Memory), s.N})
 }
 
 // PerRun is one trial's own figures.

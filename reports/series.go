@@ -65,6 +65,9 @@ func slice(ivs []scenarios.Interval) Slice {
 		CPU:      median(func(iv scenarios.Interval) float64 { return iv.CPU }),
 		Memory:   median(func(iv scenarios.Interval) float64 { return float64(iv.Memory) / mib }),
 	}
+	if ivs[0].Memory < 0 {
+		s.CPU, s.Memory = -1, -1
+	}
 	var p50, p99 []float64 // of trials in which something ended
 	for _, iv := range ivs {
 		if iv.P50 > 0 {

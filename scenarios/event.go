@@ -99,4 +99,16 @@ type ModelInfo struct {
 	// many of the model are behind it.
 	Front     string `json:"front,omitempty"`
 	Instances int    `json:"instances,omitempty"`
+	// Target is set for a server that the lab didn't start. What it uses is not
+	// known, and neither are Slots and Options.
+	Target *TargetInfo `json:"target,omitempty"`
+}
+
+// TargetInfo is what results say about a server that the lab didn't start.
+type TargetInfo struct {
+	URL     string `json:"url"`
+	Address string `json:"address"` // that its name had when it was looked up, once
+	Local   bool   `json:"local"`   // on this machine
+	// Unverified says that nobody checked whether it does the same work.
+	Unverified bool `json:"unverified,omitempty"`
 }

@@ -228,6 +228,7 @@ func (r *runner) launch(s *Scenario) servers.Launch {
 // ends the recording of raw hits.
 func (r *runner) attack(j job, inst *servers.Instance) (*load.Attack, func() error, error) {
 	a := newAttack(j.cell.Scenario, inst.Addr())
+	ask(a, j.cell.Contestant.Target)
 	a.Seed = j.arrivals(r.plan.Seed)
 	a.Name = j.Ref.fileName()
 	if !r.plan.Raw || r.plan.Store == nil {

@@ -58,6 +58,9 @@ func (c *Contestant) Info() ModelInfo {
 		Label: c.Label, Spec: c.Spec.String(), Name: c.Model.Name, Doc: c.Model.Doc, Options: c.Settings,
 		Slots: c.Slots(), Noun: c.Model.Noun, Threads: c.Threads(), PerRequest: c.Model.PerRequest,
 	}
+	if t := c.Target; t != nil {
+		m.Target = &TargetInfo{URL: t.URL, Address: t.Pinned.String(), Local: t.Local, Unverified: t.Unverified}
+	}
 	if c.Front != nil {
 		m.Front, m.Instances = c.Front.Name, c.Instances()
 		m.Doc += ", behind " + c.Front.Name
@@ -134,7 +137,7 @@ func NewPlan(scs []*Scenario, cs []*Contestant, trials int) (*Plan, error) {
 	if len(p.Cells) == 0 {
 		return nil, errors.New("nothing to measure: no scenario")
 	}
-	return p, nil
+	return p, p.checkTargets()
 }
 
 // available leaves out those of a scenario's own models whose programs are not

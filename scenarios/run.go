@@ -32,7 +32,7 @@ func Run(ctx context.Context, p *Plan, on func(Event)) (*Result, error) {
 		Name: p.Name, Scenarios: p.scenarios(), Models: r.result.Models,
 		Trials: p.Trials, Total: len(r.jobs), Measuring: p.Measuring(),
 	})
-	for _, why := range p.leftOut {
+	for _, why := range append(p.leftOut, p.aboutTargets()...) {
 		r.note("%s", why)
 	}
 	before, beforeErr := process.ReadMachine()
@@ -197,7 +197,8 @@ func (r *runner) verify(ctx context.Context) error {
 		}
 	}
 	if len(r.result.Refused) == len(contestants) {
-		return errors.New("no model is left to measure: " + r.result.Notes[len(r.result.Notes)-1])
+		last := contestants[len(contestants)-1].Label
+		return fmt.Errorf("no model is left to measure: %s is refused: %s", last, r.result.Refused[last])
 	}
 	return nil
 }
@@ -247,7 +248,9 @@ func (r *runner) ask(ctx context.Context, c Cell) error {
 	if err != nil {
 		return err
 	}
-	err = newAttack(c.Scenario, inst.Addr()).Speaks(ctx)
+	a := newAttack(c.Scenario, inst.Addr())
+	ask(a, c.Contestant.Target)
+	err = a.Speaks(ctx)
 	if cerr := inst.Close(graceOf(ctx, inst)); err == nil {
 		err = cerr
 	}
@@ -264,6 +267,9 @@ func (r *runner) verifyOne(ctx context.Context, c *Contestant) error {
 	})
 	if err != nil {
 		return err
+	}
+	if t := c.Target; t != nil && t.Unverified {
+		return inst.Close(0)
 	}
 	return errors.Join(inst.Verify(ctx), r.keepConfig(c, inst), inst.Close(graceOf(ctx, inst)))
 }

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"encoding/json"
 	"math"
 	"time"
 
@@ -152,12 +153,15 @@ type Interval struct {
 	InFlight int           `json:"in_flight"`
 	Busy     int           `json:"busy"`   // slots that held a request; -1 if unknown
 	Queued   int           `json:"queued"` // waiting for a slot: inside the server or in the listen queue; -1 if unknown
-	CPU      float64       `json:"cpu"`    // cores in use by the server's process tree
-	Memory   int64         `json:"memory"` // bytes
+	CPU      float64       `json:"cpu"`    // cores in use by the server's process tree; -1 if unknown
+	Memory   int64         `json:"memory"` // bytes; -1 if unknown
 }
 
 // ServerCost is what the server's whole process tree used in the window.
 type ServerCost struct {
+	// Unknown is set, and nothing else, for a server that the lab didn't start.
+	Unknown bool `json:"unknown,omitempty"`
+
 	CPU time.Duration `json:"cpu"`
 	// Partial is set if CPU lacks what some ended processes used; see process.Usage.
 	Partial bool `json:"partial,omitempty"`
@@ -176,6 +180,15 @@ type ServerCost struct {
 	Rejected    uint64        `json:"rejected"`
 	// MeanBusy is the time average of slots that held a request; -1 if unknown.
 	MeanBusy float64 `json:"mean_busy"`
+}
+
+// MarshalJSON leaves out what isn't known: a 0 would be read as a measurement.
+func (c ServerCost) MarshalJSON() ([]byte, error) {
+	if c.Unknown {
+		return []byte(`{"unknown":true,"mean_busy":-1}`), nil
+	}
+	type plain ServerCost
+	return json.Marshal(plain(c))
 }
 
 // GeneratorCost is what making the load took.

@@ -61,11 +61,14 @@ func (w *watcher) read(full bool) reading {
 		status: w.inst.Status(), generator: process.SelfCPU(), traffic: w.gauge.Read(),
 	}
 	var err error
+	r.machine, err = process.ReadMachine()
+	r.machineKnown = err == nil
+	if w.target() != nil {
+		return r
+	}
 	if r.usage, err = w.inst.Sample(); err != nil {
 		r.usage = w.last.usage // the tree is going away; Done tells
 	}
-	r.machine, err = process.ReadMachine()
-	r.machineKnown = err == nil
 	dear := w.last.usage
 	if full {
 		if dear, err = w.inst.Usage(); err != nil {
@@ -119,6 +122,9 @@ func (w *watcher) watch(stop <-chan struct{}) {
 	}
 }
 
+// target is the server that is watched, if it isn't the lab's own.
+func (w *watcher) target() *servers.Target { return w.job.cell.Contestant.Target }
+
 func (w *watcher) perProcess() bool { return w.job.cell.Contestant.Model.PerRequest == "process" }
 
 // full says whether a reading may be dear. With a process for each request
@@ -148,11 +154,20 @@ func (w *watcher) sample(r reading) {
 		CPU:    (r.usage.CPU - w.last.usage.CPU).Seconds() / elapsed.Seconds(),
 		Memory: r.usage.Memory,
 	}
+	if w.target() != nil {
+		seen.Queued, seen.CPU, seen.Memory = -1, -1, -1
+	}
+	observed := w.inst.Observed()
+	if !observed {
+		seen.Busy = -1
+	}
 	phase := Warming
 	if w.start != nil && w.end == nil {
 		phase = Measuring
-		w.busySum += float64(r.status.Busy())
-		w.busyN++
+		if observed {
+			w.busySum += float64(r.status.Busy())
+			w.busyN++
+		}
 		w.peaks(r)
 	} else if w.end != nil {
 		phase = Draining
@@ -184,6 +199,7 @@ func (w *watcher) peaks(r reading) {
 // finish writes what was observed into the trial.
 func (w *watcher) finish(t *Trial) {
 	if w.start == nil {
+		t.Server.Unknown = w.target() != nil
 		return // cut off before the window began
 	}
 	if w.end == nil {
@@ -207,6 +223,12 @@ func (w *watcher) finish(t *Trial) {
 	if w.busyN > 0 {
 		c.MeanBusy = w.busySum / float64(w.busyN)
 	}
+	if w.target() != nil {
+		c = ServerCost{Unknown: true, MeanBusy: -1}
+		for i := range t.Series {
+			t.Series[i].CPU, t.Series[i].Memory = -1, -1
+		}
+	}
 	t.Server = c
 	t.Generator.CPU = b.generator - a.generator
 	t.Generator.Connections = b.traffic.Connections - a.traffic.Connections
@@ -228,6 +250,12 @@ func (w *watcher) finish(t *Trial) {
 			t.Machine.Others = max(0, float64(b.machine.Busy-a.machine.Busy-ours)/float64(all))
 		}
 		t.Machine.ListenDrops = int64(b.machine.ListenOverflows - a.machine.ListenOverflows)
+	}
+	if target := w.target(); target != nil {
+		t.Machine.Others = -1 // the target's own work, if it runs here, can't be told from theirs
+		if !target.Local {
+			t.Machine.ListenDrops = -1
+		}
 	}
 }
 

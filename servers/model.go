@@ -154,6 +154,8 @@ type Configured struct {
 
 	Front         *Front // nil: clients speak to the model itself
 	FrontSettings Settings
+
+	Target *Target // not nil: a server that the lab doesn't start
 }
 
 // Resolve finds a spec's model and front, and checks and completes their

@@ -138,7 +138,7 @@ func (c *Configured) Versions() map[string]string {
 
 // Observed says whether the model shows what it does on the scoreboard, so that
 // Instance.Status tells anything.
-func (c *Configured) Observed() bool { return c.Model.Real == nil }
+func (c *Configured) Observed() bool { return c.Model.Real == nil && c.Target == nil }
 
 // ShowConfig is what the model and its front would be started with if it
 // answered at address, with FOLDER in place of the private folder.

@@ -62,6 +62,9 @@ type Instance struct {
 // here and inherited, so there is no race for a port, and a request sent
 // before the server is ready waits in the kernel's queue instead of failing.
 func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
+	if c.Target != nil {
+		return c.Target.meet(ctx, c)
+	}
 	if err := c.Available(); err != nil {
 		return nil, err
 	}
@@ -285,6 +288,9 @@ func (i *Instance) Addr() string { return i.addr }
 // Status reads the worker slots of the model, all its instances together.
 // Queued and Rejected are those of the front too.
 func (i *Instance) Status() process.Status {
+	if i.group == nil {
+		return process.Status{}
+	}
 	if i.chain == nil {
 		return i.group.Board().Read()
 	}
@@ -292,29 +298,67 @@ func (i *Instance) Status() process.Status {
 }
 
 // Usage measures the instance's whole process tree.
-func (i *Instance) Usage() (process.Usage, error) { return i.group.Usage() }
+func (i *Instance) Usage() (process.Usage, error) {
+	if i.group == nil {
+		return process.Usage{}, errNotOurs
+	}
+	return i.group.Usage()
+}
 
 // Sample is a cheaper Usage, for repeated reading during a measurement.
-func (i *Instance) Sample() (process.Usage, error) { return i.group.Sample() }
+func (i *Instance) Sample() (process.Usage, error) {
+	if i.group == nil {
+		return process.Usage{}, errNotOurs
+	}
+	return i.group.Sample()
+}
 
 // PIDs lists the live processes of the tree.
-func (i *Instance) PIDs() []int { return i.group.PIDs() }
+func (i *Instance) PIDs() []int {
+	if i.group == nil {
+		return nil
+	}
+	return i.group.PIDs()
+}
 
 // Done is closed when one of the instance's leading processes has exited and
-// is not started again.
-func (i *Instance) Done() <-chan struct{} { return i.group.Done() }
+// is not started again; a target's never is.
+func (i *Instance) Done() <-chan struct{} {
+	if i.group == nil {
+		return nil
+	}
+	return i.group.Done()
+}
 
 // Err says how it exited; nil while it runs.
-func (i *Instance) Err() error { return i.group.Err() }
+func (i *Instance) Err() error {
+	if i.group == nil {
+		return nil
+	}
+	return i.group.Err()
+}
 
 // Log is the end of what the processes printed.
-func (i *Instance) Log() string { return i.group.Log() }
+func (i *Instance) Log() string {
+	if i.group == nil {
+		return ""
+	}
+	return i.group.Log()
+}
 
 // Signal sends a signal to the instance's leading process.
-func (i *Instance) Signal(s os.Signal) error { return i.group.Signal(s) }
+func (i *Instance) Signal(s os.Signal) error {
+	if i.group == nil {
+		return errNotOurs
+	}
+	return i.group.Signal(s)
+}
 
-// Close stops the instance: TERM, then after grace KILL for everything that is
+// Close stops the instance, or leaves a target alone: TERM, then after grace KILL for everything that is
 // left. The error tells what had to be killed.
 func (i *Instance) Close(grace time.Duration) error {
+	if i.group == nil {
+		return nil
+	}
 	return errors.Join(i.group.Stop(grace), stopServices(i.services), i.remove())
 }

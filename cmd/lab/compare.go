@@ -39,6 +39,7 @@ type compareFlags struct {
 	raw         bool
 	aa          bool
 	traffic     trafficFlags
+	target      targetFlags
 	render      renderFlags
 }
 
@@ -60,7 +61,13 @@ func newCompare(s streams) *cobra.Command {
 		Long: `Starts each model, checks that all do the same work, and measures them in
 interleaved trials. A MODEL is NAME or NAME:key=value,…; see lab list models.
 Without any, each scenario's own models run: cgi, prefork and async. NAME=MODEL
-gives a model another name in results and expectations.` + trafficHelp + exitStatus,
+gives a model another name in results and expectations.
+
+A --target is a server that the lab didn't start. It must do the application's
+work, as another lab serve does; what it uses is not known, and it gets no
+requests that are meant to do harm. Its name is looked up once, and redirects
+are not followed. One that is not on this machine takes --i-own-this-target,
+and gets at most 5,000 arrivals/s, 500 clients, and requests for 30 minutes.` + trafficHelp + exitStatus,
 		Example: `  lab compare
   lab compare --quick
   lab compare prefork:workers=2 prefork:workers=8 --scenario wait
@@ -69,6 +76,7 @@ gives a model another name in results and expectations.` + trafficHelp + exitSta
   lab compare async two=prefork:workers=2 --scenario wait --expect 'async.goodput > 10 * two.goodput'
   lab compare async prefork --load '20 users over 5s' --beside '4 slow-send at 100B/s POST /upload size=10KB'
   lab compare async --aa --scenario hello       the noise floor of this machine
+  lab compare async --target mine=http://127.0.0.1:8000   a server that runs already
   lab compare --format json > results.json`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: modelArgs,
@@ -102,6 +110,7 @@ func (f *compareFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.raw, "raw", false, "keep every hit in vegeta's encoding, for vegeta report and vegeta plot")
 	fs.BoolVar(&f.aa, "aa", false, "run one model against itself: the noise floor")
 	f.traffic.register(fs)
+	f.target.register(fs)
 	f.render.register(fs)
 }
 
@@ -126,7 +135,7 @@ func (f *compareFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan, 
 	if f.aa {
 		specs = []string{specs[0], specs[0]}
 	}
-	models, err := scenarios.Contestants(specs)
+	models, err := f.contestants(c, specs)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +168,22 @@ func (f *compareFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan, 
 	return p, nil
 }
 
+// contestants are the models that are named, and the targets.
+func (f *compareFlags) contestants(c *cobra.Command, specs []string) ([]*scenarios.Contestant, error) {
+	targets, err := f.target.read()
+	if err != nil {
+		return nil, err
+	}
+	models, err := scenarios.Contestants(specs)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.target.find(c.Context(), targets); err != nil {
+		return nil, err
+	}
+	return scenarios.AddTargets(models, targets)
+}
+
 // measured are the scenarios that are meant, and their names.
 func (f *compareFlags) measured() (scs []*scenarios.Scenario, names []string, err error) {
 	names = f.scenarios
@@ -185,6 +210,10 @@ func (f *compareFlags) check(c *cobra.Command, specs []string) error {
 	switch {
 	case f.aa && len(specs) != 1:
 		return fmt.Errorf("--aa runs one model against itself: name one model, found %d", len(specs))
+	case f.aa && len(f.target.targets) > 0:
+		return errors.New("--aa runs one model against itself; give a target two names to compare it with itself")
+	case f.pin && len(f.target.targets) > 0:
+		return errors.New("--pin is for servers that the lab starts: a target runs where it runs")
 	case f.trials < 1:
 		return fmt.Errorf("--trials %d: expected 1 or more", f.trials)
 	case changed("for") && f.window < scenarios.MinWindow:
@@ -283,7 +312,10 @@ func command(c *cobra.Command, specs []string, seed uint64) []string {
 
 // compare runs the plan and shows what came of it.
 func compare(ctx context.Context, s streams, plan *scenarios.Plan, f *compareFlags) error {
-	var err error
+	err := pin(ctx, plan.Targets())
+	if err != nil {
+		return err
+	}
 	if plan.Programs, err = servers.FindPrograms(ctx, s.err); err != nil {
 		return err
 	}
@@ -309,13 +341,24 @@ func compare(ctx context.Context, s streams, plan *scenarios.Plan, f *compareFla
 		return fmt.Errorf("%w: %d of %d trials were finished and are in %s; lab report %[4]s draws their plots",
 			errInterrupted, len(result.Measured), result.Planned, plan.Store.Dir)
 	case len(result.Refused) > 0:
-		return fmt.Errorf("%d of %d models were refused: %s", len(result.Refused), len(result.Models), strings.Join(result.Notes, "; "))
+		return refused(result)
 	}
 	fmt.Fprintln(s.err, "results in", plan.Store.Dir)
 	if err := unmeasured(result); err != nil || report == nil {
 		return err
 	}
 	return unmet(report)
+}
+
+// refused is the error of a run in which models were not measured.
+func refused(r *scenarios.Result) error {
+	var why []string
+	for _, m := range r.Models {
+		if reason, ok := r.Refused[m.Label]; ok {
+			why = append(why, m.Label+" is refused: "+reason)
+		}
+	}
+	return fmt.Errorf("%d of %d models were refused: %s", len(why), len(r.Models), strings.Join(why, "; "))
 }
 
 // unmeasured is the error of a run in which a cell has no valid trial: there

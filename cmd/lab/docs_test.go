@@ -62,6 +62,10 @@ func TestReadmeCommands(t *testing.T) {
 		t.Run(line, func(t *testing.T) {
 			switch sub, _, _ := strings.Cut(args, " "); sub {
 			case "compare":
+				if strings.Contains(args, "--target") {
+					url, _ := startServe(t, "prefork:workers=2")
+					args = strings.ReplaceAll(args, "http://127.0.0.1:8000", url)
+				}
 				args += " --trials 1 --warmup 0s --dash off --out " + filepath.Join(t.TempDir(), "out")
 				if !strings.Contains(args, "--load") && !strings.Contains(args, "--scenario one-worker") {
 					args += " --for 60ms"

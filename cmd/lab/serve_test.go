@@ -32,26 +32,37 @@ func (o *output) String() string {
 
 var served = regexp.MustCompile(`serves at (http://[0-9.:]+) `)
 
+// startServe runs lab serve until the function that it returns, which says how
+// it ended, is called.
+func startServe(t *testing.T, model string) (url string, stop func() (code int, diag string)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var out, diag output
+	code := make(chan int, 1)
+	stop = sync.OnceValues(func() (int, string) {
+		cancel()
+		return <-code, diag.String()
+	})
+	t.Cleanup(func() { _, _ = stop() })
+	go func() {
+		code <- run(ctx, []string{"serve", model, "--addr", "127.0.0.1:0"}, streams{strings.NewReader(""), &out, &diag})
+	}()
+	for deadline := time.Now().Add(60 * time.Second); url == ""; time.Sleep(10 * time.Millisecond) {
+		if m := served.FindStringSubmatch(out.String()); m != nil {
+			url = m[1]
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no address within 60 s: %s%s", out.String(), diag.String())
+		}
+	}
+	return url, stop
+}
+
 // lab serve answers until it is told to stop, and then is gone.
 func TestServe(t *testing.T) {
 	for _, model := range []string{"cgi", "prefork:workers=2", "async"} {
 		t.Run(model, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			var out, diag output
-			code := make(chan int, 1)
-			go func() {
-				code <- run(ctx, []string{"serve", model, "--addr", "127.0.0.1:0"}, streams{strings.NewReader(""), &out, &diag})
-			}()
-			var url string
-			for deadline := time.Now().Add(60 * time.Second); url == ""; time.Sleep(10 * time.Millisecond) {
-				if m := served.FindStringSubmatch(out.String()); m != nil {
-					url = m[1]
-				}
-				if time.Now().After(deadline) {
-					t.Fatalf("no address within 60 s: %s%s", out.String(), diag.String())
-				}
-			}
+			url, stop := startServe(t, model)
 			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 			resp, err := client.Get(url + "/hello")
 			if err != nil {
@@ -62,9 +73,8 @@ func TestServe(t *testing.T) {
 			if err != nil || resp.StatusCode != http.StatusOK || len(body) == 0 {
 				t.Errorf("/hello answered %s with %q, %v", resp.Status, body, err)
 			}
-			cancel()
-			if c := <-code; c != 0 {
-				t.Errorf("exit status %d:\n%s", c, diag.String())
+			if c, diag := stop(); c != 0 {
+				t.Errorf("exit status %d:\n%s", c, diag)
 			}
 			if resp, err := client.Get(url + "/hello"); err == nil {
 				resp.Body.Close()

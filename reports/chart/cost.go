@@ -51,6 +51,9 @@ func costBlock(sc *scene, heading, sub, axis string, of func(*reports.Cell) repo
 	b := block{heading: heading, sub: sub, axis: axis}
 	for _, c := range sc.cells {
 		x := bar{reason: why(c, func(c *reports.Cell) bool { return known(of(c)) })}
+		if x.reason != "" && c != nil && c.Foreign && c.Valid > 0 {
+			x.reason = "unknown: the lab did not start it"
+		}
 		if x.reason == "" {
 			x.value = of(c)
 		}

@@ -46,7 +46,7 @@ func compactView(s *screen, a area, p *picture) {
 		slotCells(s, area{a.x, y, a.w, 1}, p.sample.Status, p.nowInk())
 		y++
 	}
-	put(plain, "server "+cores(p.sample.CPU)+" · "+size(p.sample.Memory))
+	put(plain, serverCosts(p.sample))
 	put(faint, "generator "+cores(p.sample.GeneratorCPU))
 	put(faint, history(p.sample))
 }

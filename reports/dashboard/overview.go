@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gatewaylab/scenarios"
 )
 
 // gutter lies between two things side by side.
@@ -82,11 +84,22 @@ func costs(s *screen, a area, p *picture) {
 	}
 	lab := "generator " + cores(sm.GeneratorCPU)
 	s.right(a.x+a.w, a.y, a.w, faint, lab)
-	text := "server " + cores(sm.CPU) + " · " + size(sm.Memory) + " · " + count(sm.Usage.Processes, "process")
+	text := serverCosts(sm)
+	if sm.Memory >= 0 {
+		text += " · " + count(sm.Usage.Processes, "process")
+	}
 	if h := history(sm); h != "" {
 		text += " · " + h
 	}
 	s.text(a.x, a.y, a.w-len(lab)-2, plain, text)
+}
+
+// serverCosts is what the server's tree uses, if the lab started it.
+func serverCosts(sm *scenarios.Sample) string {
+	if sm.Memory < 0 {
+		return "server not started by the lab: CPU and memory unknown"
+	}
+	return "server " + cores(sm.CPU) + " · " + size(sm.Memory)
 }
 
 // caption is the line above a chart; the scale gives way first.

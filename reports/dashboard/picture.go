@@ -144,6 +144,9 @@ func (p *picture) record(s *scenarios.Sample) {
 		cpu:      s.CPU,
 		memory:   float64(s.Memory),
 	}
+	if s.Memory < 0 { // a server that the lab didn't start
+		pt.cpu, pt.memory = math.NaN(), math.NaN()
+	}
 	sc := p.scene(s.Scenario)
 	if s.P50 > 0 {
 		pt.p50, pt.p99 = millis(s.P50), millis(max(s.P50, s.P99))

@@ -44,9 +44,15 @@ func loadCharts(s *screen, a area, p *picture) {
 	}
 	draw(0, "in flight", value(func() string { return whole(p.sample.InFlight) }),
 		func(q point) float64 { return q.inFlight }, func(v float64) string { return whole(int(v)) })
-	draw(1, "CPU", value(func() string { return cores(p.sample.CPU) }),
+	cost := func(f func() string) string {
+		if p.sample != nil && p.sample.Memory < 0 {
+			return unknown
+		}
+		return value(f)
+	}
+	draw(1, "CPU", cost(func() string { return cores(p.sample.CPU) }),
 		func(q point) float64 { return q.cpu }, cores)
-	draw(2, "memory", value(func() string { return size(p.sample.Memory) }),
+	draw(2, "memory", cost(func() string { return size(p.sample.Memory) }),
 		func(q point) float64 { return q.memory / (1 << 20) },
 		func(v float64) string { return size(int64(v * (1 << 20))) })
 }
