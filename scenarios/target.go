@@ -46,6 +46,9 @@ func (p *Plan) checkTargets() error {
 		if s.Faulty() {
 			return fmt.Errorf("scenario %s sends requests that are meant to do harm; target %s, which the lab did not start and could not start again, doesn't get them", s.Name, t.Label)
 		}
+		if len(s.Backing) > 0 {
+			return fmt.Errorf("scenario %s has the lab start a service that the application calls; target %s calls another or none, so it can't do the same work", s.Name, t.Label)
+		}
 		if t.Local {
 			continue
 		}
