@@ -26,26 +26,51 @@ func FileSchema() []byte { return bytes.Clone(schema) }
 
 // Library returns the embedded scenarios, in the order in which they teach.
 func Library() ([]*Scenario, error) {
+	all, _, err := embedded()
+	return all, err
+}
+
+// Suites returns the embedded suites.
+func Suites() ([]*Suite, error) {
+	_, suites, err := embedded()
+	return suites, err
+}
+
+func embedded() (all []*Scenario, suites []*Suite, err error) {
+	fail := func(err error) ([]*Scenario, []*Suite, error) {
+		return nil, nil, fmt.Errorf("embedded scenarios: %w", err)
+	}
 	names, err := files.ReadDir(".")
 	if err != nil {
-		return nil, fmt.Errorf("embedded scenarios: %w", err)
+		return fail(err)
 	}
-	var all []*Scenario
 	for _, n := range names {
 		src, err := files.ReadFile(n.Name())
 		if err != nil {
-			return nil, fmt.Errorf("embedded scenarios: %w", err)
+			return fail(err)
 		}
-		s, err := parse(n.Name(), bytes.NewReader(src), files.Open)
+		p, body, err := document(n.Name(), bytes.NewReader(src), files.Open)
 		if err != nil {
-			return nil, fmt.Errorf("embedded scenarios: %w", err)
+			return fail(err)
+		}
+		if p.isSuite(body) {
+			s, err := p.suite(body)
+			if err != nil {
+				return fail(err)
+			}
+			suites = append(suites, s)
+			continue
+		}
+		s, err := p.scenario(body)
+		if err != nil {
+			return fail(err)
 		}
 		all = append(all, s)
 	}
 	slices.SortStableFunc(all, func(a, b *Scenario) int {
 		return cmp.Or(a.rank()-b.rank(), a.Lesson-b.Lesson, strings.Compare(a.Name, b.Name))
 	})
-	return all, nil
+	return all, suites, nil
 }
 
 // rank puts the three scenarios that run if none is named first, and those of
@@ -64,7 +89,7 @@ func (s *Scenario) rank() int {
 // Find returns the scenario that an argument means: an embedded one's name, or
 // a file, which is recognised by a slash or a .yaml or .yml ending.
 func Find(arg string) (*Scenario, error) {
-	if strings.ContainsRune(arg, '/') || slices.Contains([]string{".yaml", ".yml"}, path.Ext(arg)) {
+	if isFile(arg) {
 		f, err := os.Open(arg)
 		if err != nil {
 			return nil, fmt.Errorf("scenario file: %w", err)
@@ -72,7 +97,7 @@ func Find(arg string) (*Scenario, error) {
 		defer f.Close()
 		return Parse(arg, f)
 	}
-	all, err := Library()
+	all, suites, err := embedded()
 	if err != nil {
 		return nil, err
 	}
@@ -83,5 +108,37 @@ func Find(arg string) (*Scenario, error) {
 		}
 		names = append(names, s.Name)
 	}
+	for _, s := range suites {
+		if s.Name == arg {
+			return nil, fmt.Errorf("%s is a suite of pairs and situations, which runs by itself", arg)
+		}
+		names = append(names, s.Name)
+	}
 	return nil, fmt.Errorf("no scenario is called %q%s; a file is given as ./NAME.yaml", arg, servers.Nearest(arg, names))
+}
+
+func isFile(arg string) bool {
+	return strings.ContainsRune(arg, '/') || slices.Contains([]string{".yaml", ".yml"}, path.Ext(arg))
+}
+
+// FindSuite returns the suite that an argument means, as Find does a scenario;
+// nil if it means no suite.
+func FindSuite(arg string) (*Suite, error) {
+	if !isFile(arg) {
+		all, err := Suites()
+		if i := slices.IndexFunc(all, func(s *Suite) bool { return s.Name == arg }); i >= 0 {
+			return all[i], nil
+		}
+		return nil, err
+	}
+	f, err := os.Open(arg)
+	if err != nil {
+		return nil, fmt.Errorf("scenario file: %w", err)
+	}
+	defer f.Close()
+	p, body, err := document(arg, f, beside(arg))
+	if err != nil || !p.isSuite(body) {
+		return nil, err
+	}
+	return p.suite(body)
 }

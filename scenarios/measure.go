@@ -35,7 +35,7 @@ func (r *runner) trial(ctx context.Context, j job) *Trial {
 	}
 	r.drive(ctx, j, inst, t)
 	r.phase(j.Ref, Stopping)
-	if err := inst.Close(graceOf(ctx, inst)); err != nil {
+	if err := r.stop(ctx, inst); err != nil {
 		t.Warnings = append(t.Warnings, fmt.Sprintf("the server did not stop cleanly: %v", err))
 	}
 	if !t.Valid() || t.Failed > 0 {

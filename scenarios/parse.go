@@ -40,23 +40,35 @@ func Parse(name string, r io.Reader) (*Scenario, error) {
 }
 
 func parse(name string, r io.Reader, open opener) (*Scenario, error) {
+	p, body, err := document(name, r, open)
+	switch {
+	case err != nil:
+		return nil, err
+	case p.isSuite(body):
+		return nil, p.fail(start(body), "this is a suite of pairs and situations, which runs by itself; expected a scenario")
+	}
+	return p.scenario(body)
+}
+
+// document reads a file's only YAML document.
+func document(name string, r io.Reader, open opener) (*fileParser, ast.Node, error) {
 	src, err := io.ReadAll(io.LimitReader(r, maxScenarioFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("read scenario %s: %w", name, err)
+		return nil, nil, fmt.Errorf("read scenario %s: %w", name, err)
 	}
 	if len(src) > maxScenarioFile {
-		return nil, fmt.Errorf("read scenario %s: larger than %d bytes; is it a scenario?", name, maxScenarioFile)
+		return nil, nil, fmt.Errorf("read scenario %s: larger than %d bytes; is it a scenario?", name, maxScenarioFile)
 	}
 	p := &fileParser{name: name, open: open}
 	file, err := parser.ParseBytes(src, 0)
 	if err != nil {
-		return nil, p.syntax(err)
+		return nil, nil, p.syntax(err)
 	}
 	docs := slices.DeleteFunc(file.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
 	if len(docs) != 1 {
-		return nil, &FileError{name, 1, 1, fmt.Sprintf("expected one YAML document with a scenario, found %d", len(docs))}
+		return nil, nil, &FileError{name, 1, 1, fmt.Sprintf("expected one YAML document with a scenario, found %d", len(docs))}
 	}
-	return p.scenario(docs[0].Body)
+	return p, docs[0].Body, nil
 }
 
 type fileParser struct {

@@ -20,17 +20,22 @@ const usualWindow = 5 * time.Second
 func newScenario() *Scenario { return &Scenario{Warmup: time.Second, Timeout: 10 * time.Second} }
 
 func (p *fileParser) scenario(n ast.Node) (*Scenario, error) {
+	return p.filled(n, "a scenario", p.scenarioFields)
+}
+
+// filled reads what has the fields of a scenario, more or less.
+func (p *fileParser) filled(n ast.Node, what string, fields func(*Scenario, *time.Duration) []field) (*Scenario, error) {
 	s, window := newScenario(), usualWindow
-	seen, err := p.mapping(n, "a scenario", p.scenarioFields(s, &window)...)
+	seen, err := p.mapping(n, what, fields(s, &window)...)
 	if err != nil {
 		return nil, err
 	}
 	one, several := seen["request"], seen["requests"]
 	switch {
 	case one == nil && several == nil:
-		return nil, p.fail(start(n), "a scenario lacks request (or requests, if it sends several)")
+		return nil, p.fail(start(n), "%s lacks request (or requests, if it sends several)", what)
 	case one != nil && several != nil:
-		return nil, p.fail(several, "a scenario has either one request or a list of requests, not both")
+		return nil, p.fail(several, "%s has either one request or a list of requests, not both", what)
 	}
 	if err := p.lengths(s.Stages, window, seen["for"]); err != nil {
 		return nil, err
@@ -66,15 +71,7 @@ func (p *fileParser) check(s *Scenario, seen map[string]ast.Node, whole ast.Node
 
 func (p *fileParser) scenarioFields(s *Scenario, window *time.Duration) []field {
 	return []field{
-		{"name", true, func(n ast.Node) error {
-			if err := p.text(&s.Name, "a name")(n); err != nil {
-				return err
-			}
-			if !validName(s.Name) {
-				return p.fail(n, "expected a name of lower-case letters, digits and dashes, found %q", s.Name)
-			}
-			return nil
-		}},
+		{"name", true, func(n ast.Node) error { return p.slug(n, &s.Name) }},
 		{"title", true, p.text(&s.Title, "a title")},
 		{"question", true, p.text(&s.Question, "a question")},
 		{"lesson", false, p.count(&s.Lesson, "a lesson's number", lessons)},
@@ -145,6 +142,17 @@ func (p *fileParser) count(to *int, what string, most int) func(ast.Node) error 
 		*to, err = c.count(what, 1, most)
 		return err
 	}
+}
+
+// slug is a name that can stand in those of files.
+func (p *fileParser) slug(n ast.Node, to *string) error {
+	if err := p.text(to, "a name")(n); err != nil {
+		return err
+	}
+	if !validName(*to) {
+		return p.fail(n, "expected a name of lower-case letters, digits and dashes, found %q", *to)
+	}
+	return nil
 }
 
 func validName(s string) bool {

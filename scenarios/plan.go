@@ -96,6 +96,7 @@ type Plan struct {
 	Store    *Store // where results are kept; nil = in memory only
 	Raw      bool   // keep every hit, in vegeta's encoding; needs a Store
 
+	suite   *Suite   // with the pairs that take part; nil = none
 	leftOut []string // scenarios' own models that can't run here, and why
 }
 
@@ -181,7 +182,8 @@ func (p *Plan) trials(s *Scenario) int {
 
 // order lays the trials out as randomised complete blocks: every cell once in
 // each round, the rounds shuffled one by one, so that a slow drift of the
-// machine touches all cells alike. The seed decides the order entirely.
+// machine touches all cells alike. A suite's pairs stay together, in either
+// order: theirs is the comparison. The seed decides the order entirely.
 func (p *Plan) order() []job {
 	rng := rand.New(rand.NewPCG(p.Seed, 0x6c6162))
 	total, rounds := 0, 0
@@ -191,7 +193,7 @@ func (p *Plan) order() []job {
 	}
 	jobs := make([]job, 0, total)
 	for round := range rounds {
-		for _, i := range rng.Perm(len(p.Cells)) {
+		for _, i := range p.shuffled(rng) {
 			c := p.Cells[i]
 			if round >= p.trials(c.Scenario) {
 				continue
@@ -204,6 +206,20 @@ func (p *Plan) order() []job {
 		}
 	}
 	return jobs
+}
+
+// shuffled is the order of the cells in one round.
+func (p *Plan) shuffled(rng *rand.Rand) []int {
+	if p.suite == nil {
+		return rng.Perm(len(p.Cells))
+	}
+	order := make([]int, 0, len(p.Cells))
+	for _, pair := range rng.Perm(len(p.Cells) / 2) {
+		for _, side := range rng.Perm(2) {
+			order = append(order, 2*pair+side)
+		}
+	}
+	return order
 }
 
 type job struct {

@@ -28,6 +28,9 @@ type Result struct {
 	Environment Environment `json:"environment"`
 	Scenarios   []*Scenario `json:"scenarios"`
 	Models      []ModelInfo `json:"models"`
+	// Suite is set if the run holds models against their twins, in pairs; the
+	// scenarios are its situations.
+	Suite *Suite `json:"suite,omitempty"`
 	Notes       []string    `json:"notes,omitempty"`
 	// Refused are the models that were not measured, with the reason.
 	Refused map[string]string `json:"refused,omitempty"`

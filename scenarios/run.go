@@ -87,7 +87,7 @@ func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 		Schema: Schema, Name: p.Name, Started: time.Now().UTC(), State: "running",
 		Command: p.Command, Seed: p.Seed, Trials: p.Trials, Planned: len(r.jobs),
 		Quick: p.Quick, AA: p.AA, Pinned: p.Pin,
-		Environment: Here(ctx), Scenarios: p.scenarios(), Models: p.models(),
+		Environment: Here(ctx), Scenarios: p.scenarios(), Models: p.models(), Suite: p.suite,
 		Demand: demand, Refused: map[string]string{}, NotSpoken: map[string]map[string]string{},
 	}
 	maps.Copy(r.result.Environment.Versions, p.Programs.Versions())
@@ -281,6 +281,23 @@ func (r *runner) keepConfig(c *Contestant, inst *servers.Instance) error {
 	}
 	return r.plan.Store.SaveConfig(c.Label, inst.Config())
 }
+
+// stop ends a trial's instance. A suite, which has many short trials, is over
+// with a server once it was measured: overloaded or hung, it could take longer
+// to end than the trial took, and that it had to be killed says nothing.
+func (r *runner) stop(ctx context.Context, inst *servers.Instance) error {
+	if r.plan.suite == nil {
+		return inst.Close(graceOf(ctx, inst))
+	}
+	err := inst.Close(suiteGrace)
+	var killed *process.KilledError
+	if errors.As(err, &killed) {
+		return nil
+	}
+	return err
+}
+
+const suiteGrace = 100 * time.Millisecond
 
 // graceOf is closeGrace for an instance. Real programs take their time: gunicorn
 // looks once a second whether it is to end.

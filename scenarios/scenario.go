@@ -58,6 +58,9 @@ type Scenario struct {
 	Models []Entry  `json:"models,omitempty"` // which it is put to if nothing else is said
 	Trials int      `json:"trials,omitempty"` // 0 = what the command says
 	Expect []string `json:"expect,omitempty"` // what should come out, as expressions over the result
+	// Compare are the aspects in which a suite holds models against their twins
+	// under this scenario; none outside a suite.
+	Compare []Aspect `json:"compare,omitempty"`
 }
 
 // An Entry is a model that a scenario is put to.
@@ -65,6 +68,14 @@ type Entry struct {
 	Spec string `json:"spec"`
 	// As is the name that results and expectations know it by; "" = its spec.
 	As string `json:"as,omitempty"`
+}
+
+// Label is what results call the model.
+func (e Entry) Label() string {
+	if e.As != "" {
+		return e.As
+	}
+	return e.Spec
 }
 
 // Text labels the parts of every scenario the same way.

@@ -111,8 +111,8 @@ func TestSchemaRefusesBadFiles(t *testing.T) {
 // The schema and the parser have the same keys.
 func TestSchemaHasTheParsersKeys(t *testing.T) {
 	var doc struct {
-		object
 		Defs map[string]struct {
+			object
 			AnyOf []object `json:"anyOf"`
 		} `json:"$defs"`
 	}
@@ -138,9 +138,12 @@ func TestSchemaHasTheParsersKeys(t *testing.T) {
 			}
 		}
 	}
-	check("scenario", doc.object, p.scenarioFields(scenario, &window))
-	check("text", doc.Properties["text"], p.textFields(&scenario.Text))
-	check("backing", doc.Properties["backing"], p.backingFields(&scenario.Backing))
+	check("scenario", doc.Defs["scenario"].object, p.scenarioFields(scenario, &window))
+	check("text", doc.Defs["scenario"].Properties["text"], p.textFields(&scenario.Text))
+	check("backing", doc.Defs["scenario"].Properties["backing"], p.backingFields(&scenario.Backing))
+	check("suite", doc.Defs["suite"].object, p.suiteFields(&Suite{}))
+	check("pair", doc.Defs["pair"].object, p.pairFields(&Pair{}))
+	check("situation", doc.Defs["situation"].object, p.situationFields(scenario, &window))
 	for def, fields := range map[string][]field{
 		"stage": p.stageFields(newStageForm()), "request": p.requestFields(newRequestForm()),
 		"crowd": p.crowdFields(newCrowdForm()), "model": p.entryFields(&Entry{}),

@@ -63,6 +63,10 @@ interleaved trials. A MODEL is NAME or NAME:key=value,…; see lab list models.
 Without any, each scenario's own models run: cgi, prefork and async. NAME=MODEL
 gives a model another name in results and expectations.
 
+A suite is a scenario of another kind: it holds models against what they are
+models of, in pairs of its own and in several situations, and runs by itself.
+After --scenario fidelity, MODELs choose among its pairs.
+
 A --target is a server that the lab didn't start. It must do the application's
 work, as another lab serve does; what it uses is not known, and it gets no
 requests that are meant to do harm. Its name is looked up once, and redirects
@@ -77,6 +81,7 @@ and gets at most 5,000 arrivals/s, 500 clients, and requests for 30 minutes.` + 
   lab compare async prefork --load '20 users over 5s' --beside '4 slow-send at 100B/s POST /upload size=10KB'
   lab compare async --aa --scenario hello       the noise floor of this machine
   lab compare async --target mine=http://127.0.0.1:8000   a server that runs already
+  lab compare --scenario fidelity prefork       prefork beside gunicorn: the same shape?
   lab compare --format json > results.json`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: modelArgs,
@@ -119,9 +124,16 @@ func completeScenarios(*cobra.Command, []string, string) ([]cobra.Completion, co
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
+	suites, err := scenarios.Suites()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
 	var names []cobra.Completion
 	for _, sc := range all {
 		names = append(names, cobra.CompletionWithDesc(sc.Name, sc.Title))
+	}
+	for _, s := range suites {
+		names = append(names, cobra.CompletionWithDesc(s.Name, s.Title))
 	}
 	return names, cobra.ShellCompDirectiveDefault
 }
@@ -131,6 +143,13 @@ func completeScenarios(*cobra.Command, []string, string) ([]cobra.Completion, co
 func (f *compareFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan, error) {
 	if err := f.check(c, specs); err != nil {
 		return nil, err
+	}
+	suite, err := f.suite(c)
+	switch {
+	case err != nil:
+		return nil, err
+	case suite != nil:
+		return f.suitePlan(c, suite, specs)
 	}
 	if f.aa {
 		specs = []string{specs[0], specs[0]}
@@ -159,13 +178,18 @@ func (f *compareFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan, 
 	if err := f.traffic.expectations(p); err != nil {
 		return nil, err
 	}
+	f.finish(c, p, names, specs)
+	return p, nil
+}
+
+// finish puts into the plan what doesn't depend on what is measured.
+func (f *compareFlags) finish(c *cobra.Command, p *scenarios.Plan, names, specs []string) {
 	p.Name = f.runName(names)
 	p.Seed, p.Pin, p.Quick, p.AA, p.Raw = f.seed, f.pin, f.quick, f.aa, f.raw
 	if !c.Flags().Changed("seed") {
 		p.Seed = uint64(rand.Uint32()) // short enough to type again
 	}
 	p.Command = command(c, specs, p.Seed)
-	return p, nil
 }
 
 // contestants are the models that are named, and the targets.

@@ -96,6 +96,10 @@ func list(out io.Writer, what, format string) error {
 	if err != nil {
 		return err
 	}
+	suites, err := scenarios.Suites()
+	if err != nil {
+		return err
+	}
 	rows, err := modelRows()
 	if err != nil {
 		return err
@@ -107,7 +111,7 @@ func list(out io.Writer, what, format string) error {
 			all["models"], all["fronts"] = rows, fronts
 		}
 		if what != "models" {
-			all["scenarios"] = scs
+			all["scenarios"], all["suites"] = scs, suites
 		}
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
@@ -122,6 +126,7 @@ func list(out io.Writer, what, format string) error {
 	}
 	if what != "models" {
 		listScenarios(w, scs)
+		listSuites(w, suites)
 	}
 	return w.Flush()
 }
@@ -135,6 +140,23 @@ func listScenarios(w io.Writer, scs []*scenarios.Scenario) {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", sc.Name, lesson, sc.Title, strings.Join(contestants(sc, true), ", "))
 	}
+}
+
+func listSuites(w io.Writer, suites []*scenarios.Suite) {
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, "SUITE\tWHAT IT IS ABOUT\tPAIRS")
+	for _, s := range suites {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, s.Title, s.Labels())
+	}
+}
+
+// aspects names what a situation compares.
+func aspects(sc *scenarios.Scenario) string {
+	words := make([]string, len(sc.Compare))
+	for i, a := range sc.Compare {
+		words[i] = string(a)
+	}
+	return strings.Join(words, ", ")
 }
 
 // contestants names the models of a scenario, by alias alone if short is set.
@@ -156,6 +178,14 @@ func contestants(sc *scenarios.Scenario, short bool) (names []string) {
 func describe(c *cobra.Command, out io.Writer, names []string, format string) error {
 	var all []*scenarios.Scenario
 	for _, n := range names {
+		suite, err := scenarios.FindSuite(n)
+		switch {
+		case err != nil:
+			return misuse(c, err)
+		case suite != nil: // which is its situations
+			all = append(all, suite.Situations...)
+			continue
+		}
 		sc, err := scenarios.Find(n)
 		if err != nil {
 			return misuse(c, err)
@@ -192,7 +222,12 @@ func describe(c *cobra.Command, out io.Writer, names []string, format string) er
 		for j := range sc.Beside {
 			para("beside", scenarios.CrowdText(sc.Beside[j]))
 		}
-		para("models", strings.Join(contestants(sc, false), ", "))
+		if len(sc.Models) > 0 {
+			para("models", strings.Join(contestants(sc, false), ", "))
+		}
+		if len(sc.Compare) > 0 {
+			para("compares", aspects(sc))
+		}
 		for j, e := range sc.Expect {
 			label := "expects"
 			if j > 0 {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -89,3 +90,11 @@ const (
 
 // killTime is how long killed processes may take to disappear.
 const killTime = 3 * time.Second
+
+// A KilledError tells that processes didn't end within the grace that they were
+// given.
+type KilledError struct{ Processes []string }
+
+func (e *KilledError) Error() string {
+	return "did not stop when asked and had to be killed: process " + strings.Join(e.Processes, ", ")
+}

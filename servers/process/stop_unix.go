@@ -64,7 +64,7 @@ func (g *Group) end() error {
 		killed = append(killed, order...)
 	}
 	if len(killed) > 0 {
-		err = errors.Join(err, fmt.Errorf("did not stop when asked and had to be killed: process %s", strings.Join(killed, ", ")))
+		err = errors.Join(err, &KilledError{killed})
 	}
 	for _, p := range g.units {
 		err = errors.Join(err, p.collect())
