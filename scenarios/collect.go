@@ -18,8 +18,8 @@ type collector struct {
 	length   time.Duration // of a slice
 	before   int           // slices before the window; the first may be short, so that one begins with the window
 
-	overlap time.Duration   // Σ over hits of the part of their service time inside the window
-	pending []time.Duration // when harmful requests were sent after which no other has succeeded yet
+	overlap time.Duration // Σ over hits of the part of their service time inside the window
+	healing recoveries
 
 	mu     sync.Mutex
 	slices []Interval
@@ -38,16 +38,13 @@ const (
 // and fifty stages would take 25 MB in each.
 const manyParts = 8
 
-// maxPending bounds the harmful requests that are waited for; beyond it the
-// server has been down for so long that more of them tell nothing new.
-const maxPending = 10_000
-
 func newCollector(t *Trial, s *Scenario) *collector {
 	total := s.Warmup + s.For()
 	length := max(minSlice, total/maxSlices)
 	c := &collector{
 		t: t, scenario: s, from: s.Warmup, to: total,
 		length: length, before: int((s.Warmup + length - 1) / length), hist: NewHistogram(),
+		healing: recoveries{patience: s.Timeout},
 	}
 	if s.Warmup > 0 {
 		c.lead = 1
@@ -234,18 +231,17 @@ func (c *collector) aside(crowd int, h *load.Hit) {
 	c.t.Beside[crowd].book(h, h.Sent < c.to && done >= c.from, ended, ended)
 }
 
-// blast counts who else was hurt by requests that do harm. They come in the
-// order in which they end, a harmful one often long after those it hurt, so
-// that recoveries from those that are still under way are found at its end.
+// blast counts who else was hurt by requests that do harm.
 func (c *collector) blast(h *load.Hit, fault, sent, ended bool) {
 	f := c.t.Faults
 	switch {
-	case fault && sent && !h.Cut:
+	case h.Cut:
+	case fault && sent:
 		f.Sent++
-		if len(c.pending) < maxPending {
-			c.pending = append(c.pending, h.Sent)
+		if took, recovered := c.healing.harmed(h.Sent); recovered {
+			f.Recovery.Observe(took)
 		}
-	case fault || h.Cut:
+	case fault:
 	case ended:
 		f.Others++
 		switch {
@@ -258,15 +254,9 @@ func (c *collector) blast(h *load.Hit, fault, sent, ended bool) {
 	if fault || h.Kind != "" || h.Cut {
 		return
 	}
-	left := c.pending[:0]
-	for _, at := range c.pending {
-		if h.Sent > at {
-			f.Recovery.Observe(h.Done() - at)
-		} else {
-			left = append(left, at)
-		}
+	for _, took := range c.healing.succeeded(success{h.Sent, h.Done()}) {
+		f.Recovery.Observe(took)
 	}
-	c.pending = left
 }
 
 // slice books the hit in the series. Hits come in order of completion but for
@@ -332,7 +322,10 @@ func (c *collector) finish() {
 	}
 	c.t.Series = c.slices
 	if c.t.Faults != nil {
-		c.t.Faults.Unrecovered = uint64(len(c.pending))
+		c.t.Faults.Unrecovered = uint64(len(c.healing.pending))
+		for _, at := range c.healing.pending {
+			c.t.Faults.Lost += max(0, c.to-at)
+		}
 	}
 }
 

@@ -30,8 +30,8 @@ type Result struct {
 	Models      []ModelInfo `json:"models"`
 	// Suite is set if the run holds models against their twins, in pairs; the
 	// scenarios are its situations.
-	Suite *Suite `json:"suite,omitempty"`
-	Notes       []string    `json:"notes,omitempty"`
+	Suite *Suite   `json:"suite,omitempty"`
+	Notes []string `json:"notes,omitempty"`
 	// Refused are the models that were not measured, with the reason.
 	Refused map[string]string `json:"refused,omitempty"`
 	// NotSpoken are the cells that were not measured because the model doesn't

@@ -126,6 +126,9 @@ type Faults struct {
 	Recovery *Histogram `json:"recovery"`
 	// Unrecovered are those after which no other succeeded any more.
 	Unrecovered uint64 `json:"unrecovered"`
+	// Lost is the time from the sending of those to the end of the window, in
+	// all: their recoveries take longer.
+	Lost time.Duration `json:"lost,omitempty"`
 }
 
 // Valid says whether the trial may enter a summary.
