@@ -64,6 +64,7 @@ func Analyse(res *scenarios.Result) (*Report, error) {
 	}
 	r.Footnotes = notes.texts()
 	r.Expectations = Expectations(r)
+	r.Fidelity = fidelity(res)
 	return r, nil
 }
 

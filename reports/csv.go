@@ -30,7 +30,13 @@ import (
 //	cpu_per_request_ms, memory_mib, memory_kind, processes, threads, files
 //	switches_per_request, connections_per_request, server_cpu_cores, generator_cpu_cores
 //	explanation, warnings, invalid, not_spoken
+//
+// Of a run of pairs it writes one row for each aspect that was compared
+// instead, with columns of its own; what its cells came to is in the JSON.
 func CSV(w io.Writer, r *Report) error {
+	if r.Fidelity != nil {
+		return fidelityCSV(w, r.Fidelity)
+	}
 	out := csv.NewWriter(w)
 	names := make([]string, 0, 128)
 	for _, f := range csvFields() {

@@ -23,6 +23,9 @@ func Markdown(plots []Plot) Renderer {
 	return func(w io.Writer, r *Report) error {
 		m := &markdownWriter{plots: plots}
 		m.opening(r)
+		if r.Fidelity != nil {
+			m.fidelity(r)
+		}
 		for _, b := range blocks(r) {
 			m.block(r, b)
 		}

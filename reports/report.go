@@ -43,6 +43,8 @@ type Report struct {
 	Notes []string `json:"notes"`
 	// Expectations are what came of the scenarios' expectations, in their order.
 	Expectations []Expectation `json:"expectations,omitempty"`
+	// Fidelity is set for a run of pairs of a model and its twin.
+	Fidelity *Fidelity `json:"fidelity,omitempty"`
 	// NoiseFloor is set for an A/A run.
 	NoiseFloor []NoiseFloor `json:"noise_floor,omitempty"`
 }

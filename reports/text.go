@@ -29,10 +29,14 @@ func Text(o TextOptions) Renderer {
 	return func(w io.Writer, r *Report) error {
 		t := newTextWriter(width, o.Colour)
 		t.opening(r)
-		for _, b := range blocks(r) {
-			t.block(r, b)
+		if r.Fidelity != nil {
+			t.fidelity(r)
+		} else {
+			for _, b := range blocks(r) {
+				t.block(r, b)
+			}
+			t.footnotes(r)
 		}
-		t.footnotes(r)
 		_, err := w.Write(t.Bytes())
 		return err
 	}
@@ -85,7 +89,7 @@ func (t *textWriter) para(label, text string, style lipgloss.Style) {
 func (t *textWriter) opening(r *Report) {
 	t.line(t.strong.Render(title(r)))
 	t.para("", strings.Join(machineWords(r), " · "), t.faint)
-	if a := aliases(r); a != "" {
+	if a := aliases(r); a != "" && r.Fidelity == nil { // whose tables have the specs over them
 		t.para("", a, t.faint)
 	}
 	for _, n := range r.Notes {
@@ -93,6 +97,9 @@ func (t *textWriter) opening(r *Report) {
 		t.para("! ", n, t.caution)
 	}
 	t.line("")
+	if r.Fidelity != nil {
+		return
+	}
 	t.para("", legend(r), t.faint)
 	t.para("", terms, t.faint)
 }

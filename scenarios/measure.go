@@ -209,9 +209,15 @@ func (s *Scenario) demand() (d app.Demand) {
 
 // arrivals is the seed of the trial's traffic: the same for every model, so
 // that all get the same requests at the same times, and another in each trial.
-func (j job) arrivals(seed uint64) uint64 {
+// A suite's trials of a situation all have the same: what differs there is to
+// be the server alone, where one crash more would outweigh it.
+func (j job) arrivals(seed uint64, always bool) uint64 {
+	trial := j.Trial
+	if always {
+		trial = 1
+	}
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%d %s %d", seed, j.Scenario, j.Trial)
+	_, _ = fmt.Fprintf(h, "%d %s %d", seed, j.Scenario, trial)
 	return h.Sum64()
 }
 
@@ -229,7 +235,7 @@ func (r *runner) launch(s *Scenario) servers.Launch {
 func (r *runner) attack(j job, inst *servers.Instance) (*load.Attack, func() error, error) {
 	a := newAttack(j.cell.Scenario, inst.Addr())
 	ask(a, j.cell.Contestant.Target)
-	a.Seed = j.arrivals(r.plan.Seed)
+	a.Seed = j.arrivals(r.plan.Seed, r.plan.suite != nil)
 	a.Name = j.Ref.fileName()
 	if !r.plan.Raw || r.plan.Store == nil {
 		return a, func() error { return nil }, nil

@@ -31,6 +31,7 @@ const (
 	KindFaults      = "faults"
 	KindCost        = "cpu-memory"
 	KindOffered     = "offered-achieved"
+	KindFidelity    = "fidelity"
 )
 
 const (
@@ -69,6 +70,9 @@ type File struct {
 // percentile and over time, both by stage if its load has several, and what its
 // requests that do harm did to others, if it has any; then costs, then offered
 // against achieved.
+//
+// Of a run of pairs of a model and its twin it draws one plot alone, which
+// holds them against each other: fidelity.png.
 //
 // The names are stable: goodput.png, <scenario>-goodput.png,
 // <scenario>-latency-percentiles.png, <scenario>-latency-over-time.png,

@@ -101,6 +101,9 @@ func (v *run) figures() []*figure {
 	if len(v.scenes) == 0 {
 		return nil
 	}
+	if v.Fidelity != nil {
+		return []*figure{v.fidelity()}
+	}
 	var all []*figure
 	if len(v.scenes) > 1 {
 		all = append(all, v.goodputOverview())
