@@ -27,7 +27,7 @@ func (r *runner) trial(ctx context.Context, j job) *Trial {
 	t.Server.MeanBusy = -1
 	r.phase(j.Ref, Starting)
 	launch := r.launch(j.cell.Scenario)
-	launch.Seed = j.arrivals(r.plan.Seed)
+	launch.Seed = r.arrivals(j)
 	inst, err := servers.Start(ctx, j.cell.Contestant.Configured, launch)
 	if err != nil {
 		t.Invalid = append(t.Invalid, fmt.Sprintf("the server did not start: %v", err))
@@ -211,13 +211,13 @@ func (s *Scenario) demand() (d app.Demand) {
 // that all get the same requests at the same times, and another in each trial.
 // A suite's trials of a situation all have the same: what differs there is to
 // be the server alone, where one crash more would outweigh it.
-func (j job) arrivals(seed uint64, always bool) uint64 {
+func (r *runner) arrivals(j job) uint64 {
 	trial := j.Trial
-	if always {
+	if r.plan.suite != nil {
 		trial = 1
 	}
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%d %s %d", seed, j.Scenario, trial)
+	_, _ = fmt.Fprintf(h, "%d %s %d", r.plan.Seed, j.Scenario, trial)
 	return h.Sum64()
 }
 
@@ -235,7 +235,7 @@ func (r *runner) launch(s *Scenario) servers.Launch {
 func (r *runner) attack(j job, inst *servers.Instance) (*load.Attack, func() error, error) {
 	a := newAttack(j.cell.Scenario, inst.Addr())
 	ask(a, j.cell.Contestant.Target)
-	a.Seed = j.arrivals(r.plan.Seed, r.plan.suite != nil)
+	a.Seed = r.arrivals(j)
 	a.Name = j.Ref.fileName()
 	if !r.plan.Raw || r.plan.Store == nil {
 		return a, func() error { return nil }, nil

@@ -2,11 +2,18 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"gatewaylab/scenarios"
 )
+
+// ofSuites are the flags that suites take. The others change what is compared
+// in: with other traffic the causes that are known would explain something that
+// was not measured.
+var ofSuites = [...]string{"scenario", "trials", "quick", "seed", "pin", "raw", "out", "name", "dash", "format", "plots", "dpi", "theme"}
 
 // suite is the suite that is meant; nil if scenarios are.
 func (f *compareFlags) suite(c *cobra.Command) (*scenarios.Suite, error) {
@@ -20,15 +27,13 @@ func (f *compareFlags) suite(c *cobra.Command) (*scenarios.Suite, error) {
 		case len(f.scenarios) > 1:
 			return nil, fmt.Errorf("%s is a suite of situations of its own and runs by itself: leave the other --scenario out", s.Name)
 		}
-		// The situations are what is compared in: with other traffic the causes
-		// that are known would explain something that was not measured.
-		for _, flag := range []string{"for", "warmup", "timeout", "rate", "concurrency", "aa", "load", "request", "beside",
-			"protocol", "streams", "per-connection", "max-in-flight", "hurt", "expect"} {
-			if c.Flags().Changed(flag) {
-				return nil, fmt.Errorf("--%s: %s is a suite, whose situations say this themselves; --trials, --quick and the names of pairs make it shorter", flag, s.Name)
+		var changes error
+		c.Flags().Visit(func(fl *pflag.Flag) {
+			if !slices.Contains(ofSuites[:], fl.Name) && changes == nil {
+				changes = fmt.Errorf("--%s: %s is a suite, whose situations say this themselves; --trials, --quick and the names of pairs make it shorter", fl.Name, s.Name)
 			}
-		}
-		return s, nil
+		})
+		return s, changes
 	}
 	return nil, nil
 }
