@@ -125,12 +125,18 @@ func (r *Request) prepareFor(protocol Protocol) (*prepared, error) {
 	return p, nil
 }
 
+// What tells the random numbers of one purpose from those of another.
+const (
+	drawing = 0x64726177
+	mixing  = 0x6d6978
+)
+
 // message is what a hit sends; number is the hit's.
 func (p *prepared) message(seed, number uint64) *message {
 	if p.fixed != nil {
 		return p.fixed
 	}
-	m, err := p.encode(p.url(rand.New(rand.NewPCG(seed, number^0x64726177))))
+	m, err := p.encode(p.url(rand.New(rand.NewPCG(seed, number^drawing))))
 	if err != nil {
 		panic("load: a number makes the request impossible: " + err.Error()) // prepare has tried one
 	}
@@ -138,19 +144,22 @@ func (p *prepared) message(seed, number uint64) *message {
 }
 
 // pick chooses the request of a hit.
-func (r *run) pick(number uint64) int {
-	if len(r.weights) == 1 {
+func (r *run) pick(number uint64) int { return pick(r.weights, r.attack.Seed, number) }
+
+// pick chooses the request of a hit by the cumulative weights of all.
+func pick(weights []float64, seed, number uint64) int {
+	if len(weights) == 1 {
 		return 0
 	}
 	var pcg rand.PCG
-	pcg.Seed(r.attack.Seed, number^0x6d6978)
+	pcg.Seed(seed, number^mixing)
 	x := float64(pcg.Uint64()>>11) / (1 << 53)
-	for i, upTo := range r.weights {
+	for i, upTo := range weights {
 		if x < upTo {
 			return i
 		}
 	}
-	return len(r.weights) - 1
+	return len(weights) - 1
 }
 
 // encode makes the message of one URL.
@@ -291,13 +300,18 @@ func Mean(url string) (string, error) {
 
 // url puts drawn numbers into the URL.
 func (p *prepared) url(rng *rand.Rand) string {
+	return p.filled(func(_ int, d draw) int64 { return d.from(rng) })
+}
+
+// filled is the URL with numbers in the place of its draws.
+func (p *prepared) filled(number func(int, draw) int64) string {
 	if len(p.draws) == 0 {
 		return p.parts[0]
 	}
 	var b strings.Builder
 	for i, d := range p.draws {
 		b.WriteString(p.parts[i])
-		b.WriteString(strconv.FormatInt(d.from(rng), 10))
+		b.WriteString(strconv.FormatInt(number(i, d), 10))
 	}
 	b.WriteString(p.parts[len(p.parts)-1])
 	return b.String()

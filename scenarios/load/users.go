@@ -128,7 +128,7 @@ func (u *user) live() {
 		}
 		u.flight.reset()
 		u.flight.stage = stage
-		u.flight.seq = uint64(stage+1)<<40 | u.crew.places[stage].Add(1)
+		u.flight.seq = UsersHit(stage, u.crew.places[stage].Add(1))
 		sent := r.hit(&u.flight)
 		u.hit = u.flight.hit(sent, nil)
 		u.hit.Seq = u.flight.number
@@ -173,7 +173,7 @@ func (u *user) draw(s *Stage) time.Duration {
 		return s.Think
 	}
 	if u.rng == nil {
-		u.rng = rand.New(rand.NewPCG(u.crew.run.attack.Seed, uint64(u.number)^0x7468696e6b))
+		u.rng = thinking(u.crew.run.attack.Seed, u.number)
 	}
 	return time.Duration(u.rng.ExpFloat64() * float64(s.Think))
 }
