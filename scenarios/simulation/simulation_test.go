@@ -1,0 +1,199 @@
+package simulation
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"gatewaylab/scenarios/load"
+	"gatewaylab/scenarios/theory"
+)
+
+const seconds = float64(time.Second)
+
+// poisson is a load of about n Poisson arrivals with a request that waits for
+// service.
+func poisson(rate float64, n int, seed uint64) *load.Attack {
+	return &load.Attack{
+		Stages:   []load.Stage{{Shape: load.Constant, From: rate, Poisson: true, For: time.Duration(float64(n) / rate * seconds)}},
+		Requests: []load.Request{{URL: "http://127.0.0.1:1/hello"}}, Seed: seed, MaxInFlight: 1 << 20,
+	}
+}
+
+func exponential(seed uint64, mean time.Duration) func(int, []int64, uint64) Demand {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	return func(int, []int64, uint64) Demand { return Demand{Wait: time.Duration(rng.ExpFloat64() * float64(mean))} }
+}
+
+func fixed(d time.Duration) func(int, []int64, uint64) Demand {
+	return func(int, []int64, uint64) Demand { return Demand{Wait: d} }
+}
+
+func workers(n int) Server {
+	return Server{Cores: 1, Instances: 1, Processes: n, Slots: 1, Backlog: 1 << 20}
+}
+
+func simulate(t *testing.T, c *Config) *Summary {
+	t.Helper()
+	s, err := Run(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func within(t *testing.T, what string, got, want, relative float64) {
+	t.Helper()
+	if math.Abs(got-want) > relative*math.Abs(want) || math.IsNaN(got) {
+		t.Errorf("%s: %.6g, want %.6g within %.2g %% (it is off by %.2f %%)", what, got, want, 100*relative, 100*(got/want-1))
+	}
+}
+
+// A million requests against what is known of them to the last digit. The
+// seeds are fixed, so that this passes or fails for good: at ρ = 0.8 the mean
+// of a million is off by half a per cent either way from seed to seed.
+func TestAgainstFormulas(t *testing.T) {
+	const million, mean = 1_000_000, 50 * time.Millisecond
+	t.Run("Erlang C", func(t *testing.T) {
+		for i, c := range []int{1, 2, 4, 8} {
+			rate := 0.75 * float64(c) / mean.Seconds()
+			s := simulate(t, &Config{Attack: poisson(rate, million, 13+uint64(i)), Demand: exponential(uint64(i)+2, mean), Server: workers(c)})
+			q := theory.MMC{Rate: rate, Service: mean.Seconds(), Servers: c}
+			within(t, "response", s.Response.Seconds(), q.Response(), .01)
+			within(t, "p50", s.Quantile(.5).Seconds(), q.Quantile(.5), .01)
+			within(t, "p99", s.Quantile(.99).Seconds(), q.Quantile(.99), .02)
+			within(t, "busy", s.Busy, rate*mean.Seconds(), .01)
+			within(t, "goodput", s.Goodput(), rate, .01)
+		}
+	})
+	t.Run("Pollaczek–Khinchine", func(t *testing.T) {
+		for i, rho := range []float64{.5, .7, .8} {
+			rate := rho / .01
+			s := simulate(t, &Config{Attack: poisson(rate, million, 100+uint64(i)), Demand: fixed(10 * time.Millisecond), Server: workers(1)})
+			within(t, "M/D/1", s.Response.Seconds(), theory.MD1(rate, .01).Response(), .01)
+		}
+		mixed := func(_ int, _ []int64, n uint64) Demand {
+			if hash(n) < .01 {
+				return Demand{Block: 200 * time.Millisecond}
+			}
+			return Demand{Block: time.Millisecond}
+		}
+		loop := Server{Cores: 1, Instances: 1, Processes: 1, Loop: true, Keeps: true}
+		s := simulate(t, &Config{Attack: poisson(50, million, 41), Demand: mixed, Server: loop})
+		q := theory.MG1{Rate: 50, Service: theory.Mixed([]theory.Mix{theory.Fixed(.001), theory.Fixed(.2)}, []float64{99, 1})}
+		within(t, "a loop that is blocked", s.Response.Seconds(), q.Response(), .01)
+		loop.Pool = 1 << 10
+		s = simulate(t, &Config{Attack: poisson(50, million/10, 41), Demand: mixed, Server: loop})
+		within(t, "a pool that isn't", s.Response.Seconds(), q.Service.Mean, 1e-3)
+	})
+	t.Run("loss", func(t *testing.T) {
+		v := Server{Cores: 1, Instances: 1, Processes: 1, Slots: 5, Refuses: true, Keeps: true}
+		s := simulate(t, &Config{Attack: poisson(80, million, 5), Demand: exponential(1, mean), Server: v})
+		within(t, "Erlang B", float64(s.TurnedAway)/million, theory.ErlangB(5, 4), .01)
+		v.Queue = 3
+		s = simulate(t, &Config{Attack: poisson(80, million, 5), Demand: exponential(1, mean), Server: v})
+		q := theory.MMCK{MMC: theory.MMC{Rate: 80, Service: .05, Servers: 5}, Room: 8}
+		within(t, "M/M/c/K turned away", float64(s.TurnedAway)/million, q.TurnedAway(), .01)
+		within(t, "M/M/c/K response", s.Response.Seconds(), q.Response(), .01)
+		within(t, "M/M/c/K queue", s.Queue, q.Queue(), .01)
+	})
+}
+
+// Processor sharing: the mean response time of M/G/1-PS depends on the mean of
+// the service time alone (Kleinrock, Queueing Systems II, 1976, section 4.4),
+// and with several cores it is that of M/M/c.
+func TestCoresAreShared(t *testing.T) {
+	for _, cores := range []int{1, 2, 4} {
+		for name, work := range map[string]func(int, []int64, uint64) Demand{
+			"fixed":       func(int, []int64, uint64) Demand { return Demand{Work: 10 * time.Millisecond} },
+			"exponential": func(k int, d []int64, n uint64) Demand { return Demand{Work: time.Duration(-1e7 * math.Log(hash(n)))} },
+		} {
+			rate := .8 * float64(cores) / .01
+			v := Server{Cores: cores, Instances: 1, Processes: 1, Keeps: true}
+			s := simulate(t, &Config{Attack: poisson(rate, 500_000, 3), Demand: work, Server: v})
+			within(t, name+" response", s.Response.Seconds(), theory.MMC{Rate: rate, Service: .01, Servers: cores}.Response(), .03)
+			within(t, name+" cores", s.Cores, .8*float64(cores), .01)
+		}
+	}
+}
+
+// hash makes of a number one between 0 and 1.
+func hash(n uint64) float64 {
+	n ^= n >> 33
+	n *= 0xff51afd7ed558ccd
+	n ^= n >> 33
+	n *= 0xc4ceb9fe1a85ec53
+	n ^= n >> 33
+	return (float64(n>>11) + .5) / (1 << 53)
+}
+
+func closed(users int, think, length time.Duration) *load.Attack {
+	return &load.Attack{
+		Stages:   []load.Stage{{Shape: load.Users, UsersFrom: users, Think: think, ThinkExponential: think > 0, For: length}},
+		Requests: []load.Request{{URL: "http://127.0.0.1:1/hello"}}, Seed: 1,
+	}
+}
+
+func TestClosedLoops(t *testing.T) {
+	one := simulate(t, &Config{Attack: closed(20, 0, 100*time.Second), Demand: fixed(50 * time.Millisecond), Server: workers(1), From: 2 * time.Second})
+	within(t, "X", one.Goodput(), 20, 1e-3)
+	within(t, "R = N/X", one.Response.Seconds(), 1, 1e-3)
+	within(t, "busy", one.Busy, 1, 1e-9)
+	within(t, "queue", one.Queue, 19, 1e-3)
+	for _, n := range []int{1, 8, 40} {
+		s := simulate(t, &Config{
+			Attack: closed(n, time.Second, 5000*time.Second), Demand: exponential(3, 100*time.Millisecond), Server: workers(2), From: 10 * time.Second,
+		})
+		x, r, q := theory.FiniteSource{Users: n, Think: 1, Service: .1, Servers: 2}.Solve()
+		within(t, "throughput", s.Goodput(), x, .02)
+		within(t, "response", s.Response.Seconds(), r, .03)
+		if q > 1 {
+			within(t, "queue", s.Queue, q, .03)
+		}
+	}
+	locked := func(int, []int64, uint64) Demand { return Demand{Wait: 40 * time.Millisecond, Lock: 10 * time.Millisecond} }
+	for n, want := range map[int]float64{1: 20, 4: 80, 8: 100, 16: 100} {
+		s := simulate(t, &Config{Attack: closed(20, 0, 20*time.Second), Demand: locked, Server: workers(n), From: time.Second})
+		within(t, "one lock", s.Goodput(), want, .01)
+	}
+}
+
+// Twice the same is the same, to the last bit, and a different seed isn't.
+func TestSameSeedSameResult(t *testing.T) {
+	run := func(seed uint64) (sum uint64, s *Summary) {
+		a := poisson(75, 20_000, seed)
+		a.Requests[0].URL += "?ms={exponential 50}"
+		a.Timeout = time.Second
+		v := workers(2)
+		v.Front = &Front{Balance: "random"}
+		v.Instances, v.Backlog, v.Overhead = 2, 16, 100*time.Microsecond
+		s = simulate(t, &Config{Attack: a, Server: v,
+			Demand: func(_ int, drawn []int64, _ uint64) Demand { return Demand{Wait: time.Duration(drawn[0]) * time.Millisecond} },
+			Each:   func(h *load.Hit) { sum = sum*31 + uint64(h.Due)*7 + uint64(h.Latency) + uint64(len(h.Kind)) }})
+		return sum, s
+	}
+	a, first := run(1)
+	b, _ := run(1)
+	if a != b {
+		t.Errorf("the same seed gives %x and %x", a, b)
+	}
+	if c, _ := run(2); a == c {
+		t.Errorf("two seeds give the same")
+	}
+	if first.TimedOut == 0 || first.Requests < 19_000 {
+		t.Errorf("the run was too easy to tell: %+v", first)
+	}
+}
+
+func BenchmarkSimple(b *testing.B) {
+	a := poisson(75, b.N, 1)
+	c := &Config{Attack: a, Demand: exponential(1, 50*time.Millisecond), Server: workers(4)}
+	b.ReportAllocs()
+	b.ResetTimer()
+	s, err := Run(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(s.Requests)/b.Elapsed().Seconds()/1e6, "Mrequests/s")
+}
