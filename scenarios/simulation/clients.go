@@ -20,7 +20,7 @@ func (s *sim) foresee() {
 func (s *sim) arrive() {
 	p := promise{s.dueAt, s.dueStage, s.dueNumber}
 	s.foresee()
-	s.tally.due(s, p.due)
+	s.tally.due(p.due)
 	if s.openHits >= s.bound {
 		s.late = append(s.late, p)
 		return
@@ -60,7 +60,10 @@ func (s *sim) send(p promise, user int32) {
 		s.openHits++
 	}
 	s.waitsForAnswer(r)
-	s.tally.sent(s, q)
+	s.tally.Requests++
+	if s.straight && q.todo[taking] == 0 {
+		q.step = knocked
+	}
 	s.enter(r)
 }
 

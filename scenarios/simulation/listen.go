@@ -31,6 +31,7 @@ func (s *sim) build() {
 	v := &s.Server
 	s.tracks = v.Keeps && v.Front == nil && (v.Connections > 0 || v.Processes > 1)
 	s.single = v.Slots == 1 && v.Queue == 0 && !s.tracks
+	s.straight = v.Front == nil && v.Sending == 0
 	shared := v.Front != nil && v.Front.Balance == "shared"
 	for i := range v.Instances {
 		if i == 0 || !shared {
@@ -52,7 +53,6 @@ func (s *sim) build() {
 		s.rest(int32(p))
 	}
 }
-
 
 // rest puts a process among the free ones.
 func (s *sim) rest(p int32) {

@@ -19,12 +19,12 @@ const (
 
 // Where a request is.
 const (
-	beforeSent  = iota // a slow client sends it to someone who buffers
-	sending            // it costs the load generator
-	atFront            // it wants a place at an instance
-	throughFront       // it costs the front
-	knocked            // it wants a process
-	serving            // from here on 3 × phase + 0 … 2: wanting a server of the phase's, having it, letting go of it
+	beforeSent   = iota // a slow client sends it to someone who buffers
+	sending             // it costs the load generator
+	atFront             // it wants a place at an instance
+	throughFront        // it costs the front
+	knocked             // it wants a process
+	serving             // from here on 3 × phase + 0 … 2: wanting a server of the phase's, having it, letting go of it
 )
 
 const served = serving + 3*phases

@@ -193,6 +193,7 @@ type sim struct {
 	tally      tally
 	single     bool // each process does one thing at a time, and holds no connection besides
 	tracks     bool // it matters which process has which connection
+	straight   bool // nothing stands between a client and the listen queue
 }
 
 // A promise is a hit that is due and can't be sent yet.

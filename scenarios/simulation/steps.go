@@ -75,6 +75,13 @@ func (s *sim) reach(r int32) bool {
 func (s *sim) serve(r int32) bool {
 	q := &s.requests[r]
 	phase, part := int(q.step-serving)/3, (q.step-serving)%3
+	for part == 0 && q.todo[phase] == 0 && (phase != waiting || q.flags&(hangs|crashes) == 0) {
+		if phase++; phase == phases {
+			q.step = served - 1
+			return true
+		}
+		q.step += 3
+	}
 	if phase == waiting && part == 0 && q.flags&(hangs|crashes) != 0 {
 		if q.flags&crashes != 0 {
 			s.crash(r)
@@ -82,7 +89,7 @@ func (s *sim) serve(r int32) bool {
 		return false
 	}
 	d := q.todo[phase]
-	if d == 0 || phase == giving && s.Server.Buffers { // nothing to do
+	if phase == giving && s.Server.Buffers { // not here
 		q.step += 2
 		return true
 	}

@@ -100,13 +100,11 @@ func (t *tally) queue(s *sim, change int) {
 
 func (t *tally) within(at int64) bool { return at >= t.from && at < t.to }
 
-func (t *tally) due(_ *sim, at int64) {
+func (t *tally) due(at int64) {
 	if t.within(at) {
 		t.Due++
 	}
 }
-
-func (t *tally) sent(_ *sim, _ *request) { t.Requests++ }
 
 func (t *tally) count(s *sim, q *request, o outcome) {
 	if o.cut || q.flags&harmful != 0 {
