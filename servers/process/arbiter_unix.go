@@ -19,7 +19,8 @@ import (
 //
 //	SIGTERM         stop: workers finish their request, within GracefulTimeout
 //	SIGINT SIGQUIT  stop at once
-//	SIGHUP          reload: start new workers, and when all are ready retire the old
+//	SIGHUP          reload: start new workers, as many as at first, and when all are
+//	                ready retire the old
 //	SIGTTIN SIGTTOU one worker more, one less (never none)
 //
 // A worker owns the slots that it was given, Threads of them: worker number n

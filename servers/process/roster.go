@@ -31,6 +31,7 @@ const (
 // as an argument. It is for one goroutine.
 type roster struct {
 	most     int           // workers there is room for, old and new
+	meant    int           // workers that it was set up with
 	timeout  time.Duration // 0 = a worker may be silent for ever
 	graceful time.Duration
 
@@ -75,7 +76,7 @@ type sighting struct {
 }
 
 func newRoster(workers, most int, timeout, graceful time.Duration) *roster {
-	return &roster{want: workers, most: most, timeout: timeout, graceful: graceful, generation: 1}
+	return &roster{want: workers, meant: workers, most: most, timeout: timeout, graceful: graceful, generation: 1}
 }
 
 // signal takes a signal in; the next pass acts on it.
@@ -86,6 +87,7 @@ func (r *roster) signal(s syscall.Signal) {
 	case syscall.SIGINT, syscall.SIGQUIT:
 		r.stopping, r.quick = true, true
 	case syscall.SIGHUP:
+		r.want = r.meant // gunicorn reads its configuration again
 		if r.reloading() {
 			r.reloadAgain = true
 		} else {

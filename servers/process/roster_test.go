@@ -131,6 +131,10 @@ func TestRosterCount(t *testing.T) {
 	if s.want != BoardSlots/2 {
 		t.Errorf("%d workers wanted: a reload needs as many slots again", s.want)
 	}
+	s.signal(syscall.SIGHUP)
+	if s.want != 1 {
+		t.Errorf("%d workers wanted after a reload, want as many as at first", s.want)
+	}
 }
 
 func TestRosterBackoff(t *testing.T) {
