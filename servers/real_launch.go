@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -182,13 +183,17 @@ func (i *Instance) Observed() bool { return i.configured.Observed() }
 // command lines and configuration.
 func (i *Instance) Config() []ConfigFile { return slices.Clone(i.config) }
 
-// failed adds the configuration of a real program to the error with which it
-// didn't start: the log, which the error has already, is about it.
+// failed adds the versions and the configuration of real programs to the error
+// with which they didn't start: the log, which the error has already, is about
+// them.
 func (i *Instance) failed(err error) error {
-	if len(i.config) == 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+	if len(i.config) == 0 || errors.Is(err, context.Canceled) {
 		return err
 	}
 	var b strings.Builder
+	for _, f := range i.configured.Found() {
+		fmt.Fprintf(&b, "\n\t# %v", f)
+	}
 	for _, f := range i.config {
 		fmt.Fprintf(&b, "\n\t# %s\n\t%s", f.Name, strings.ReplaceAll(strings.TrimRight(f.Content, "\n"), "\n", "\n\t"))
 	}

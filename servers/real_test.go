@@ -218,23 +218,110 @@ func round(tb testing.TB, spec string) {
 func TestRealSaysWhyItDidNotStart(t *testing.T) {
 	needs(t, "gunicorn")
 	t.Setenv("GUNICORN_CMD_ARGS", "--no-such-flag")
-	p, err := programs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := servers.Resolve("gunicorn")
-	if err != nil {
-		t.Fatal(err)
-	}
-	inst, err := servers.Start(t.Context(), c, servers.Launch{Programs: p})
-	if err == nil {
-		_ = inst.Close(0)
-		t.Fatal("it started")
-	}
+	err := failsToStart(t.Context(), t, "gunicorn")
 	for _, want := range []string{"exited before it answered", "unrecognized arguments: --no-such-flag", "# gunicorn.conf.py", `worker_class = "sync"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v\nwant %q in it", err, want)
 		}
+	}
+}
+
+// fake puts a program of that name first on PATH, a shell script.
+func fake(t *testing.T, name, script string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// failsToStart returns the error with which a model doesn't start.
+func failsToStart(ctx context.Context, t *testing.T, spec string) error {
+	t.Helper()
+	p, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := servers.Resolve(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inst, err := servers.Start(ctx, c, servers.Launch{Programs: p})
+	if err == nil {
+		_ = inst.Close(0)
+		t.Fatal("it started")
+	}
+	return err
+}
+
+// A program that ends, one that never answers and one that answers something
+// else: each is shown with its last words, its version and its configuration.
+func TestFakeProgramsShowWhatTheySaid(t *testing.T) {
+	for name, f := range map[string]struct {
+		program, spec, script string
+		want                  []string
+	}{
+		"ends": {
+			"lighttpd", "lighttpd", `[ "$1" = -v ] && echo lighttpd/1.4.70 && exit
+i=0; while [ $i -lt 2000 ]; do echo "word $i"; i=$((i+1)); done
+echo "(server.c.1) can't go on" >&2; exit 7`,
+			[]string{"exited before it answered", "exited with status 7", "(server.c.1) can't go on", "word 1999", "# lighttpd 1.4.70", "# lighttpd.conf", "server.listen-backlog = 1024"},
+		},
+		"hangs": {
+			"nginx", "nginx", `[ "$1" = -v ] && echo nginx version: nginx/1.22.1 >&2 && exit
+echo "[notice] thinking"; exec sleep 60`,
+			[]string{"no answer within", "[notice] thinking", "# nginx 1.22.1", "# nginx.conf", "listen 127.0.0.1:"},
+		},
+		"hangs as a front": {
+			"nginx", "nginx+prefork", `[ "$1" = -v ] && echo nginx version: nginx/1.22.1 >&2 && exit
+echo "[notice] thinking"; exec sleep 60`,
+			[]string{"no answer within", "[notice] thinking", "# nginx 1.22.1", "# nginx.conf", "proxy_pass"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake(t, f.program, f.script)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			err := failsToStart(ctx, t, f.spec)
+			for _, want := range f.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %v\nwant %q in it", err, want)
+				}
+			}
+		})
+	}
+}
+
+// A program that is too old is refused by its version, with what it can't do,
+// before anything is started.
+func TestFakeProgramsTooOld(t *testing.T) {
+	for name, f := range map[string]struct{ program, spec, says, want string }{
+		"nginx":     {"nginx", "nginx", "nginx version: nginx/1.18.0 (Ubuntu)", "nginx 1.18.0 (DIR/nginx) is too old: before 1.19.5 it hasn't the option -e"},
+		"a front":   {"nginx", "nginx+prefork", "nginx version: nginx/1.18.0 (Ubuntu)", "nginx 1.18.0 (DIR/nginx) is too old"},
+		"apache":    {"apache2", "apache", "Server version: Apache/2.2.34 (Unix)", "apache2 2.2.34 (DIR/apache2) is too old: before 2.4 it hasn't the directive Require"},
+		"lighttpd":  {"lighttpd", "lighttpd:app=go", "lighttpd/1.4.55 (ssl) - a light and fast webserver", "lighttpd 1.4.55 (DIR/lighttpd) is too old: before 1.4.56"},
+		"uwsgi":     {"uwsgi", "uwsgi-server", "1.9.21.1-debian", "uwsgi 1.9.21.1-debian (DIR/uwsgi) is too old: before 2.0"},
+		"gunicorn":  {"python3", "gunicorn", "DIR/python3\n3.11.2\ngunicorn 19.9.0", "gunicorn 19.9.0 (DIR/python3) is too old: before 20.0 it hasn't bind = fd://"},
+		"python":    {"python3", "gunicorn", "DIR/python3\n3.7.3\ngunicorn 20.1.0", "python3 3.7.3 (DIR/python3) is too old: before 3.8"},
+		"new again": {"nginx", "nginx", "nginx version: nginx/1.100.0", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			needs(t, f.spec)
+			fake(t, f.program, `printf '`+f.says+`\n' | sed "s,DIR,${0%/*},"`)
+			dir := filepath.SplitList(os.Getenv("PATH"))[0]
+			if f.program == "python3" {
+				t.Setenv("LAB_PYTHON", filepath.Join(dir, "python3"))
+			}
+			c, err := servers.Resolve(f.spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.Available()
+			if want := strings.ReplaceAll(f.want, "DIR", dir); (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want one with %q", err, want)
+			}
+		})
 	}
 }
 

@@ -188,10 +188,10 @@ func (c *Configured) secured(wanted bool) (Settings, string) {
 func unseen() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
 
 // Available says whether the programs that the model and its front need are
-// installed; the error has the lines that install them.
+// installed, and new enough; the error has the lines that install them.
 func (c *Configured) Available() error {
-	if missing := c.Missing(); len(missing) > 0 {
-		return fmt.Errorf("%s: %w", c.Spec, &real.MissingError{Needs: missing})
+	if _, err := real.Find(c.Needs()); err != nil {
+		return fmt.Errorf("%s: %w", c.Spec, err)
 	}
 	return nil
 }
@@ -253,6 +253,7 @@ func (i *Instance) ready(ctx context.Context) error {
 func (i *Instance) firstAnswer(ctx context.Context) error {
 	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: unseen()}
 	defer transport.CloseIdleConnections()
+	begun := time.Now()
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, i.URL()+"/hello", nil)
 		if err != nil {
@@ -273,7 +274,7 @@ func (i *Instance) firstAnswer(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("no answer within 30 s: %w; the server's log ends:\n%s", err, i.group.Log())
+			return fmt.Errorf("no answer within %v: %w; the server's log ends:\n%s", time.Since(begun).Round(100*time.Millisecond), err, i.group.Log())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

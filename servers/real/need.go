@@ -86,7 +86,8 @@ var packages = map[Need]struct{ debian, homebrew string }{
 	{PythonModule, "quart"}:      {"python3-quart", ""},
 }
 
-// Find finds all that is needed, or says what is missing and how to install it.
+// Find finds all that is needed, or says what is missing and how to install it,
+// or what is too old.
 func Find(needs []Need) ([]Found, error) {
 	var found []Found
 	var missing []Need
@@ -115,6 +116,9 @@ func Find(needs []Need) ([]Found, error) {
 	}
 	if len(missing) > 0 {
 		return found, &MissingError{missing}
+	}
+	if old := outdated(found); len(old) > 0 {
+		return found, &OutdatedError{old}
 	}
 	return found, nil
 }
