@@ -138,7 +138,33 @@ func NewPlan(scs []*Scenario, cs []*Contestant, trials int) (*Plan, error) {
 	if len(p.Cells) == 0 {
 		return nil, errors.New("nothing to measure: no scenario")
 	}
+	if err := p.checkServed(); err != nil {
+		return nil, err
+	}
 	return p, p.checkTargets()
+}
+
+// checkServed refuses what a contestant can't answer, since it runs no
+// application, or one that lacks the route: it would be measured at refusing.
+func (p *Plan) checkServed() error {
+	for _, cell := range p.Cells {
+		requests := slices.Clone(cell.Scenario.Requests)
+		for _, crowd := range cell.Scenario.Beside {
+			requests = append(requests, crowd.Request)
+		}
+		for _, r := range requests {
+			c := cell.Contestant
+			if r.Path == "" || c.Unserved(r.Path) == "" {
+				continue
+			}
+			why := c.Spec.String() + " runs an application that lacks it"
+			if c.Model.Interface == "none" {
+				why = fmt.Sprintf("%s runs no application; %s+MODEL has one behind it", c.Spec, c.Model.Name)
+			}
+			return fmt.Errorf("scenario %s asks for %s, which %s can't answer: %s", cell.Scenario.Name, r.Path, c.Label, why)
+		}
+	}
+	return nil
 }
 
 // available leaves out those of a scenario's own models whose programs are not
