@@ -65,6 +65,13 @@ func Analyse(res *scenarios.Result) (*Report, error) {
 	r.Footnotes = notes.texts()
 	r.Expectations = Expectations(r)
 	r.Fidelity = fidelity(res)
+	if res.Inquiry != nil {
+		var err error
+		if r.Capacity, err = capacityOf(res, r); err != nil {
+			return nil, fmt.Errorf("analyse run %q: %w", res.Name, err)
+		}
+		r.Method = r.Capacity.Method
+	}
 	return r, nil
 }
 

@@ -37,6 +37,9 @@ func CSV(w io.Writer, r *Report) error {
 	if r.Fidelity != nil {
 		return fidelityCSV(w, r.Fidelity)
 	}
+	if r.Capacity != nil { // likewise one row for each load that was tried
+		return capacityCSV(w, r)
+	}
 	out := csv.NewWriter(w)
 	names := make([]string, 0, 128)
 	for _, f := range csvFields() {

@@ -23,13 +23,17 @@ func Markdown(plots []Plot) Renderer {
 	return func(w io.Writer, r *Report) error {
 		m := &markdownWriter{plots: plots}
 		m.opening(r)
-		if r.Fidelity != nil {
-			m.fidelity(r)
+		if r.Capacity != nil {
+			m.capacity(r)
+		} else {
+			if r.Fidelity != nil {
+				m.fidelity(r)
+			}
+			for _, b := range blocks(r) {
+				m.block(r, b)
+			}
+			m.footnotes(r)
 		}
-		for _, b := range blocks(r) {
-			m.block(r, b)
-		}
-		m.footnotes(r)
 		m.environment(r)
 		m.linef("## Method\n\n%s\n", r.Method)
 		m.reproduce(r)

@@ -47,6 +47,9 @@ type Report struct {
 	Fidelity *Fidelity `json:"fidelity,omitempty"`
 	// NoiseFloor is set for an A/A run.
 	NoiseFloor []NoiseFloor `json:"noise_floor,omitempty"`
+	// Capacity is set for a run that looked for the load that models hold. Its
+	// points are the report's scenarios.
+	Capacity *Capacity `json:"capacity,omitempty"`
 }
 
 // A Cell is one model under one scenario.

@@ -31,6 +31,8 @@ func Text(o TextOptions) Renderer {
 		t.opening(r)
 		if r.Fidelity != nil {
 			t.fidelity(r)
+		} else if r.Capacity != nil {
+			t.capacity(r)
 		} else {
 			for _, b := range blocks(r) {
 				t.block(r, b)

@@ -266,14 +266,7 @@ func (c *collector) slice(h *load.Hit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i := c.index(h.Done())
-	for len(c.slices) <= i {
-		if len(c.slices) > 0 {
-			c.seal()
-		}
-		c.now = len(c.slices)
-		end := time.Duration(len(c.slices)+1-c.before) * c.length
-		c.slices = append(c.slices, Interval{At: end, Length: c.length, Busy: -1, Queued: -1})
-	}
+	c.reach(i)
 	s := &c.slices[i]
 	if h.Kind != "" {
 		s.Failed++
@@ -282,6 +275,18 @@ func (c *collector) slice(h *load.Hit) {
 	s.Succeeded++
 	if i == c.now {
 		c.hist.Observe(h.Response())
+	}
+}
+
+// reach goes on to slice i, if it hasn't got there yet.
+func (c *collector) reach(i int) {
+	for len(c.slices) <= i {
+		if len(c.slices) > 0 {
+			c.seal()
+		}
+		c.now = len(c.slices)
+		end := time.Duration(len(c.slices)+1-c.before) * c.length
+		c.slices = append(c.slices, Interval{At: end, Length: c.length, Busy: -1, Queued: -1})
 	}
 }
 
@@ -297,11 +302,16 @@ func (c *collector) seal() {
 }
 
 // latest returns what is known of the newest finished slice, and books the
-// watcher's own readings into the slice of this moment.
+// watcher's own readings into the slice that they are of: readings are taken at
+// the end of what they tell about, which is where the next slice begins.
 func (c *collector) latest(at time.Duration, seen Interval) Interval {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if i := c.index(at); i < len(c.slices) {
+	i := c.index(at - min(sampling, c.length)/2)
+	if at <= c.to+sampling/2 {
+		c.reach(i) // though no hit may have ended in it
+	}
+	if i < len(c.slices) {
 		s := &c.slices[i]
 		s.InFlight, s.Busy, s.Queued, s.CPU, s.Memory = seen.InFlight, seen.Busy, seen.Queued, seen.CPU, seen.Memory
 	}

@@ -35,13 +35,17 @@ const (
 // judge decides whether the trial is valid, giving every reason why not.
 func judge(t *Trial, s *Scenario, o *observed) {
 	invalid := func(format string, args ...any) { t.Invalid = append(t.Invalid, fmt.Sprintf(format, args...)) }
+	starved := func(format string, args ...any) {
+		invalid(format, args...)
+		t.Starved = true
+	}
 	warn := func(format string, args ...any) { t.Warnings = append(t.Warnings, fmt.Sprintf(format, args...)) }
 
 	if !s.Closed() {
-		judgeSchedule(t, o, invalid, warn)
+		judgeSchedule(t, o, invalid, starved, warn)
 	}
 	if share := t.Generator.CPU.Seconds() / t.Window.Seconds() / float64(o.generatorCores); share > maxGeneratorCPU {
-		invalid("the load generator used %.0f %% of its %s and was the bottleneck itself; lower the load or use a larger machine", share*100, cores(o.generatorCores))
+		starved("the load generator used %.0f %% of its %s and was the bottleneck itself; lower the load or use a larger machine", share*100, cores(o.generatorCores))
 	} else if share > busyGenerator && !o.pinned {
 		warn("the load generator used more than %.0f %% of the cores it shares with the server, which makes fast models look closer together than they are", busyGenerator*100)
 	}
@@ -66,6 +70,9 @@ func judge(t *Trial, s *Scenario, o *observed) {
 		warn("the processor time of CGI programs that have ended is not in the server's: it ignores SIGCHLD, so that the system forgets it, and the counter that wouldn't (perf_event_open) is refused here; see kernel.perf_event_paranoid")
 	}
 	judgeBacking(t, invalid)
+	if t.Machine.Others > maxOthers || t.Machine.Steal > maxSteal {
+		t.Starved = false // not by its own doing
+	}
 	judgeAnswers(t, invalid, warn)
 }
 
@@ -77,7 +84,7 @@ func cores(n int) string {
 }
 
 // judgeSchedule asks whether the open loop was really offered.
-func judgeSchedule(t *Trial, o *observed, invalid, warn func(string, ...any)) {
+func judgeSchedule(t *Trial, o *observed, invalid, starved, warn func(string, ...any)) {
 	if t.Due == 0 {
 		invalid("no request was due within the window; lengthen --for or raise the rate")
 		return
@@ -86,17 +93,17 @@ func judgeSchedule(t *Trial, o *observed, invalid, warn func(string, ...any)) {
 	if o.capped && unsent > 0 {
 		warn("requests were due and never sent: as many were in flight already as the generator allows itself, all waiting for the server")
 	} else if unsent > maxStarved {
-		invalid("%d of %d requests due were never sent although the generator was free to: it could not keep up", t.Unsent, t.Due)
+		starved("%d of %d requests due were never sent although the generator was free to: it could not keep up", t.Unsent, t.Due)
 	}
 	if o.capped || t.Lag.TotalCount() == 0 {
 		return // then requests are sent late because of the server
 	}
 	lag := t.Lag.Quantile(0.99)
 	if limit := max(maxLag, t.Response.Quantile(0.99)/10); lag > limit {
-		invalid("the generator ran late: p99 of its lag behind the schedule was %s, more than %s", lag.Round(10*time.Microsecond), limit.Round(10*time.Microsecond))
+		starved("the generator ran late: p99 of its lag behind the schedule was %s, more than %s", lag.Round(10*time.Microsecond), limit.Round(10*time.Microsecond))
 	}
 	if achieved := float64(t.Sent) / float64(t.Due); achieved < minAchieved {
-		invalid("only %.1f %% of the offered rate was sent", achieved*100)
+		starved("only %.1f %% of the offered rate was sent", achieved*100)
 	}
 }
 

@@ -92,6 +92,10 @@ type Plan struct {
 	AA      bool
 	Command []string // how to run it again
 
+	Inquiry  *Inquiry // what the run is to find; nil = what the cells show side by side
+	Grow     Grow     // asked for more trials when none are left; nil = the cells are all
+	Foreseen int      // about how many trials Grow will ask for; only progress depends on it
+
 	Programs servers.Programs
 	Store    *Store // where results are kept; nil = in memory only
 	Raw      bool   // keep every hit, in vegeta's encoding; needs a Store

@@ -25,6 +25,7 @@ type Result struct {
 	Quick       bool        `json:"quick,omitempty"`
 	AA          bool        `json:"aa,omitempty"` // one model against itself: the noise floor
 	Pinned      bool        `json:"pinned"`
+	Inquiry     *Inquiry    `json:"inquiry,omitempty"`
 	Environment Environment `json:"environment"`
 	Scenarios   []*Scenario `json:"scenarios"`
 	Models      []ModelInfo `json:"models"`

@@ -30,7 +30,7 @@ func Run(ctx context.Context, p *Plan, on func(Event)) (*Result, error) {
 	defer r.unpin()
 	r.emit(PlanStarted{
 		Name: p.Name, Scenarios: p.scenarios(), Models: r.result.Models,
-		Trials: p.Trials, Total: len(r.jobs), Measuring: p.Measuring(),
+		Trials: p.Trials, Total: len(r.jobs) + p.Foreseen, Measuring: p.Measuring() + r.foreseen(),
 	})
 	for _, why := range append(p.leftOut, p.aboutTargets()...) {
 		r.note("%s", why)
@@ -79,6 +79,7 @@ func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 		}
 		r.left += r.planned(j.cell.Scenario)
 	}
+	r.left += r.foreseen()
 	demand := map[string]app.Demand{}
 	for _, s := range p.scenarios() {
 		demand[s.Name] = s.demand()
@@ -86,7 +87,7 @@ func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 	r.result = &Result{
 		Schema: Schema, Name: p.Name, Started: time.Now().UTC(), State: "running",
 		Command: p.Command, Seed: p.Seed, Trials: p.Trials, Planned: len(r.jobs),
-		Quick: p.Quick, AA: p.AA, Pinned: p.Pin,
+		Quick: p.Quick, AA: p.AA, Pinned: p.Pin, Inquiry: p.Inquiry,
 		Environment: Here(ctx), Scenarios: p.scenarios(), Models: p.models(), Suite: p.suite,
 		Demand: demand, Refused: map[string]string{}, NotSpoken: map[string]map[string]string{},
 	}
@@ -101,6 +102,14 @@ func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 }
 
 func (r *runner) planned(s *Scenario) time.Duration { return s.Warmup + s.For() + overhead }
+
+// foreseen is about how long trials will take that are not laid out yet.
+func (r *runner) foreseen() time.Duration {
+	if len(r.jobs) == 0 {
+		return 0
+	}
+	return time.Duration(r.plan.Foreseen) * r.planned(r.jobs[len(r.jobs)-1].cell.Scenario)
+}
 
 // pin gives the generator one half of the cores and the server the other.
 func (r *runner) pin() error {
@@ -156,10 +165,13 @@ func (r *runner) run(ctx context.Context) error {
 	if err := r.askProtocols(ctx); err != nil {
 		return err
 	}
-	for _, j := range r.jobs {
-		if ctx.Err() != nil {
-			break
+	for at := 0; ctx.Err() == nil; at++ {
+		if at == len(r.jobs) {
+			if n, err := r.grow(); n == 0 || err != nil {
+				return err
+			}
 		}
+		j := r.jobs[at]
 		r.left -= r.planned(j.cell.Scenario)
 		if !r.runs(j.cell) {
 			continue

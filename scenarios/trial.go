@@ -81,6 +81,9 @@ type Trial struct {
 	// Invalid lists the reasons why this trial must not be believed. A trial
 	// with any is shown and left out of every summary.
 	Invalid []string `json:"invalid,omitempty"`
+	// Starved says that among them is that the load generator was too slow: the
+	// trial shows its limit, not the server's.
+	Starved bool `json:"starved,omitempty"`
 	// Warnings do not invalidate.
 	Warnings []string `json:"warnings,omitempty"`
 	// ServerLog is the end of what the server printed, kept when the trial is

@@ -39,7 +39,7 @@ func goList(t *testing.T) map[string]listed {
 // fails the test, so that a new one gets its place on purpose.
 func TestArrows(t *testing.T) {
 	may := map[string][]string{
-		"cmd/lab":            {"servers", "scenarios", "scenarios/expect", "scenarios/load", "reports", "reports/chart", "reports/checkup", "reports/dashboard", "reports/hops", "servers/trace"},
+		"cmd/lab":            {"servers", "scenarios", "scenarios/capacity", "scenarios/expect", "scenarios/load", "reports", "reports/chart", "reports/checkup", "reports/dashboard", "reports/hops", "servers/trace"},
 		"cmd/labserver":      {"servers/latency", "servers/models", "servers/process", "servers/trace/recorder"},
 		"cmd/labapp":         {"servers/app", "servers/iface/cgi"},
 		"servers":            {"servers/process", "servers/app", "servers/latency", "servers/real"},
@@ -55,12 +55,13 @@ func TestArrows(t *testing.T) {
 		"servers/wire":       {"servers/app"},
 		"servers/wire/http1": {"servers/app"},
 		"scenarios":          {"servers", "servers/app", "servers/latency", "servers/process", "scenarios/expect", "scenarios/load"},
+		"scenarios/capacity": {"scenarios", "scenarios/load", "servers"},
 		"scenarios/expect":   {},
 		"scenarios/load":     {},
 
 		"scenarios/theory":     {},
 		"scenarios/simulation": {"scenarios/load"},
-		"reports":              {"scenarios", "scenarios/expect", "scenarios/load", "servers/app"},
+		"reports":              {"scenarios", "scenarios/capacity", "scenarios/expect", "scenarios/load", "servers/app"},
 		"reports/chart":        {"reports", "scenarios", "scenarios/load"},
 		"reports/checkup":      {"scenarios", "servers", "servers/process", "servers/real"},
 		"reports/dashboard":    {"reports", "scenarios", "scenarios/load", "servers/process"},

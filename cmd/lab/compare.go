@@ -308,7 +308,7 @@ func (f *compareFlags) runName(names []string) string {
 // command is how to run the same plan again: the flags that were given, the
 // seed, and not where the results went.
 func command(c *cobra.Command, specs []string, seed uint64) []string {
-	words := []string{"lab", "compare"}
+	words := strings.Fields(c.CommandPath())
 	if c.Flags().Changed("aa") {
 		specs = specs[:1]
 	}
@@ -325,7 +325,11 @@ func command(c *cobra.Command, specs []string, seed uint64) []string {
 				return
 			}
 			if fl.Value.Type() == "bool" {
-				words = append(words, "--"+fl.Name)
+				if fl.Value.String() == "true" {
+					words = append(words, "--"+fl.Name)
+				} else {
+					words = append(words, "--"+fl.Name+"=false")
+				}
 				return
 			}
 			words = append(words, "--"+fl.Name, fl.Value.String())
@@ -343,7 +347,7 @@ func compare(ctx context.Context, s streams, plan *scenarios.Plan, f *compareFla
 	if plan.Programs, err = servers.FindPrograms(ctx, s.err); err != nil {
 		return err
 	}
-	if plan.Store, err = scenarios.Create(f.folder(plan.Name)); err != nil {
+	if plan.Store, err = scenarios.Create(resultsFolder(f.out, plan.Name)); err != nil {
 		return err
 	}
 	result, err := watched(ctx, s, plan, f.dash)
@@ -406,9 +410,11 @@ func unmeasured(r *scenarios.Result) error {
 	return fmt.Errorf("no trial was valid for %s; the report says why", strings.Join(none, ", "))
 }
 
-func (f *compareFlags) folder(name string) string {
-	if f.out != "" {
-		return f.out
+// resultsFolder is where results go: where the flag says, or into a new folder
+// under lab-results.
+func resultsFolder(out, name string) string {
+	if out != "" {
+		return out
 	}
 	return filepath.Join("lab-results", time.Now().UTC().Format("20060102T150405Z")+"-"+name)
 }

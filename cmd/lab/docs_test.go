@@ -70,6 +70,11 @@ func TestReadmeCommands(t *testing.T) {
 				if !strings.Contains(args, "--load") && !strings.Contains(args, "--scenario one-worker") {
 					args += " --for 60ms"
 				}
+			case "capacity":
+				args += " --trials 1 --warmup 0s --for 60ms --to 100/s --curve=false --dash off --out " + filepath.Join(t.TempDir(), "out")
+				if strings.Contains(args, "--users") {
+					args = strings.ReplaceAll(args, " --to 100/s --curve=false", "")
+				}
 			case "report":
 				args = strings.ReplaceAll(args, "DIR", saved)
 			case "trace":

@@ -18,6 +18,7 @@ func newRoot(s streams) *cobra.Command {
 them the same load, and shows by measurement what differs and why.`,
 		Example: `  lab compare                                   cgi, prefork and async on three scenarios
   lab compare prefork:workers=2 prefork:workers=8 --scenario wait
+  lab capacity prefork --scenario wait          the highest rate held within an objective
   lab serve async --addr 127.0.0.1:8000         one model, for curl or any other tool
   lab trace cgi '/echo?x=1'                     one request, every byte explained
   lab report lab-results/20260102T150405Z-compare --format csv`,
@@ -41,7 +42,7 @@ them the same load, and shows by measurement what differs and why.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(misuse)
-	root.AddCommand(newCompare(s), newServe(s), newTrace(s), newReport(s), newList(s), newDoctor(s), newVersion(s))
+	root.AddCommand(newCompare(s), newCapacity(s), newServe(s), newTrace(s), newReport(s), newList(s), newDoctor(s), newVersion(s))
 	for _, sub := range root.Commands() {
 		check := sub.Args
 		sub.Args = func(c *cobra.Command, args []string) error {

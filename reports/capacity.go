@@ -1,0 +1,383 @@
+package reports
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/capacity"
+)
+
+// A Capacity is what a run found that looked for the load that models hold.
+type Capacity struct {
+	scenarios.Inquiry
+	Window float64          `json:"window"` // s, the usual length of a trial
+	Warmup float64          `json:"warmup"` // s
+	Method string           `json:"method"`
+	Models []*ModelCapacity `json:"models"` // in the order given; of settings, the best first
+	// Best is the setting that holds the highest rate, Tied those that it can't
+	// be told apart from: their intervals overlap.
+	Best string   `json:"best,omitempty"`
+	Tied []string `json:"tied,omitempty"`
+	// Verdict says the same in a sentence.
+	Verdict string `json:"verdict,omitempty"`
+}
+
+// A ModelCapacity is what one model holds. Rates are arrivals per second; 0
+// means that there is none.
+type ModelCapacity struct {
+	Model string `json:"model"`
+	// Rate is the highest rate that more trials held than broke; Low the highest
+	// that as many as had to agree held and none broke; High the lowest above it
+	// that as many broke and none held. Where trials were too few to be sure of
+	// an end, LowSure or HighSure is false.
+	Rate     float64 `json:"rate"`
+	Low      float64 `json:"low"`
+	High     float64 `json:"high"`
+	LowSure  bool    `json:"low_sure"`
+	HighSure bool    `json:"high_sure"`
+	// Limit is why there is no High: "generator", "invalid", "to", "cut off".
+	Limit  string `json:"limit,omitempty"`
+	Trials int    `json:"trials"` // of the search
+	// Behind says that the search was given up because another setting is
+	// better whatever more trials would have said.
+	Behind bool    `json:"behind,omitempty"`
+	Points []Tried `json:"points"` // in ascending order
+	// USL is the law fitted to goodput by users.
+	USL *USL `json:"usl,omitempty"`
+	// Text says what was found in a sentence or two.
+	Text string `json:"text"`
+}
+
+// A Tried is one load and what came of its trials.
+type Tried struct {
+	Load    float64 `json:"load"` // arrivals/s, or users
+	Verdict string  `json:"verdict"`
+	// Trials are finished; of those Held met the objective, Broken did not,
+	// Starved are invalid because the load generator could not keep up, and Void
+	// for another reason.
+	Trials  int      `json:"trials"`
+	Held    int      `json:"held"`
+	Broken  int      `json:"broken"`
+	Starved int      `json:"starved"`
+	Void    int      `json:"void"`
+	Missed  Estimate `json:"missed"` // share of the requests due that failed or were never sent
+	Why     []string `json:"why"`    // what broke the objective, and why trials were invalid
+	Cell    *Cell    `json:"-"`      // all figures, of valid trials; also in Report.Cells
+}
+
+// What a point's trials say of it.
+const (
+	verdictHeld    = "held"
+	verdictBroken  = "broken"
+	verdictMixed   = "mixed"
+	verdictInvalid = "invalid"
+	verdictNone    = "" // there is no objective
+)
+
+const capacityMethod = "The highest rate of arrivals held within the objective is searched for: doubling until the objective breaks, then halving the interval geometrically " +
+	"to the resolution, then repeating both ends until all their trials agree; where they don't, the end moves outward. " +
+	"So the interval's lower end is the highest rate that every trial held, its upper the lowest above it that every trial broke. " +
+	"With 6 trials each, a sign test (p = 2/2⁶ = 0.03) says that the median trial holds the one and breaks the other, with at least 95 % confidence each. " +
+	"A trial that broke is repeated, best of three, before the search believes it; an invalid trial is repeated and never counts. " +
+	"A quantile of the objective is of all requests due: one that failed or was never sent counts as never answered. " +
+	"A load under which more and more requests are under way is broken whatever its times say. "
+
+const usersMethod = "Each number of users is a closed loop with its own trials, in random order. The Universal Scalability Law " +
+	"X(N) = γN / (1 + α(N−1) + βN(N−1)) (N. J. Gunther, Guerrilla Capacity Planning, 2007) is fitted to the goodput of all valid trials: least squares of log X, α, β ≥ 0, " +
+	"by Nelder and Mead's method (gonum/optimize) from the linear solution of N/X (gonum/mat). Its intervals are 95 % percentile intervals of 600 residual bootstrap samples. "
+
+// capacityOf reads what the run was to find out of its trials.
+func capacityOf(res *scenarios.Result, r *Report) (*Capacity, error) {
+	q := res.Inquiry
+	c := &Capacity{Inquiry: *q, Models: []*ModelCapacity{}}
+	var o capacity.Objective
+	if q.Objective != "" {
+		var err error
+		if o, err = capacity.ParseObjective(q.Objective); err != nil {
+			return nil, fmt.Errorf("the run's objective: %w", err)
+		}
+	}
+	if len(res.Scenarios) > 0 {
+		c.Window, c.Warmup = math.Inf(1), res.Scenarios[0].Warmup.Seconds()
+		for _, s := range res.Scenarios {
+			c.Window = min(c.Window, s.For().Seconds())
+		}
+	}
+	c.Method = capacityMethod
+	if q.Kind == scenarios.ByUsers {
+		c.Method = usersMethod
+	}
+	c.Method += method
+	for _, info := range res.Models {
+		if _, refused := res.Refused[info.Label]; refused {
+			continue
+		}
+		m := &ModelCapacity{Model: info.Label, Points: tried(res, r, o, info.Label)}
+		if q.Kind == scenarios.ByUsers {
+			m.scale(res)
+		} else {
+			m.find(res)
+		}
+		c.Models = append(c.Models, m)
+	}
+	if q.Kind == scenarios.BySettings {
+		c.choose()
+	}
+	for _, m := range c.Models {
+		if q.Kind != scenarios.ByUsers {
+			m.Text = m.words(c)
+		}
+	}
+	return c, nil
+}
+
+// load is what a point's scenario puts on the server.
+func loadOf(s *scenarios.Scenario) float64 {
+	st, _ := s.Steady()
+	if st.Open() {
+		return st.From
+	}
+	return float64(st.UsersFrom)
+}
+
+// tried gathers a model's points.
+func tried(res *scenarios.Result, r *Report, o capacity.Objective, model string) []Tried {
+	points := []Tried{}
+	for _, s := range res.Scenarios {
+		p := Tried{Load: loadOf(s), Why: []string{}}
+		for _, c := range r.Cells {
+			if c.Scenario == s.Name && c.Model == model {
+				p.Cell = c
+			}
+		}
+		var why reasons
+		var missed []float64
+		for _, t := range res.Measured {
+			if t.Scenario != s.Name || t.Model != model {
+				continue
+			}
+			p.Trials++
+			out, because := o.Judge(t, s.Open())
+			switch out {
+			case capacity.Held:
+				p.Held++
+			case capacity.Broken:
+				p.Broken++
+			case capacity.Starved:
+				p.Starved++
+			default:
+				p.Void++
+			}
+			for _, b := range because {
+				why.add(b)
+			}
+			if t.Valid() {
+				lost := float64(t.Failed + t.Unsent)
+				missed = append(missed, lost/max(1, lost+float64(t.Measured)))
+			}
+		}
+		if p.Trials == 0 || p.Cell == nil {
+			continue
+		}
+		p.Missed, p.Why = estimate(missed, ""), why.texts()
+		p.Verdict = p.verdict(len(o.Terms) > 0)
+		points = append(points, p)
+	}
+	slices.SortFunc(points, func(a, b Tried) int { return cmp.Compare(a.Load, b.Load) })
+	return points
+}
+
+func (p *Tried) verdict(asked bool) string {
+	switch {
+	case p.Held+p.Broken == 0:
+		return verdictInvalid
+	case !asked:
+		return verdictNone
+	case p.Broken == 0:
+		return verdictHeld
+	case p.Held == 0:
+		return verdictBroken
+	}
+	return verdictMixed
+}
+
+// apart matches the numbers that may differ between reasons of one kind; not
+// that of a quantile, which is its name.
+var apart = regexp.MustCompile(`\b[0-9]+([.,][0-9]+)*`)
+
+// reasons say each kind of reason once, with how often.
+type reasons struct {
+	shapes, first []string
+	times         []int
+}
+
+func (r *reasons) add(text string) {
+	shape := apart.ReplaceAllString(text, "#")
+	i := slices.Index(r.shapes, shape)
+	if i < 0 {
+		i = len(r.shapes)
+		r.shapes, r.first, r.times = append(r.shapes, shape), append(r.first, text), append(r.times, 0)
+	}
+	r.times[i]++
+}
+
+func (r *reasons) texts() []string {
+	all := make([]string, len(r.first))
+	for i, text := range r.first {
+		all[i] = text
+		if r.times[i] > 1 {
+			all[i] += fmt.Sprintf(" (and in %s like it)", count(r.times[i]-1, "trial"))
+		}
+	}
+	return all
+}
+
+// find retraces the model's search.
+func (m *ModelCapacity) find(res *scenarios.Result) {
+	f := capacity.Retrace(res, m.Model).Search.Finding()
+	m.Rate, m.Low, m.High, m.LowSure, m.HighSure = f.Rate, f.Low, f.High, f.LowSure, f.HighSure
+	m.Limit, m.Trials = f.Limit, f.Trials
+	m.Behind = f.Cut && res.State == stateComplete && res.Inquiry.Kind == scenarios.BySettings && f.Limit == ""
+}
+
+// scale fits the law to the goodput of the model's valid trials.
+func (m *ModelCapacity) scale(res *scenarios.Result) {
+	users := map[string]float64{}
+	for _, s := range res.Scenarios {
+		users[s.Name] = loadOf(s)
+	}
+	var points []point
+	for _, t := range res.Measured {
+		if t.Model == m.Model && t.Valid() {
+			points = append(points, point{users[t.Scenario], t.Goodput()})
+		}
+	}
+	m.USL = fitUSL(points, res.Seed)
+	m.Text = m.USL.Text
+	if m.USL.Why != "" {
+		m.Text = "No law is fitted: " + m.USL.Why + "."
+	}
+	held := 0.0
+	for _, p := range m.Points {
+		if p.Verdict != verdictHeld {
+			break
+		}
+		held = p.Load
+	}
+	if res.Inquiry.Objective != "" {
+		m.Rate = held
+		if held > 0 {
+			m.Text += fmt.Sprintf(" The objective is held up to %s.", count(int(held), "user"))
+		} else {
+			m.Text += " The objective is held with no number of users."
+		}
+	}
+}
+
+// interval is what was found, for a table: "78 [76–82]".
+func (m *ModelCapacity) interval() (figure, tail string) {
+	switch {
+	case m.Rate == 0 && m.High > 0:
+		return "< " + rateFigure(m.High), ""
+	case m.Rate == 0:
+		return unknown, ""
+	case m.High == 0:
+		return "≥ " + rateFigure(m.Low), ""
+	}
+	return rateFigure(m.Rate), fmt.Sprintf("[%s–%s]", rateFigure(m.Low), rateFigure(m.High))
+}
+
+// rateFigure writes a rate that was chosen: 79.4, 3,180.
+func rateFigure(v float64) string {
+	if v >= 1000 {
+		return fixed(v, 0)
+	}
+	return said(v)
+}
+
+// words says what was found.
+func (m *ModelCapacity) words(c *Capacity) string {
+	agree := "all " + count(c.Agree, "trial")
+	if c.Agree == 1 {
+		agree = "the one trial"
+	}
+	end := func(rate float64, sure bool, verb string) string {
+		if sure {
+			return fmt.Sprintf("%s of %s/s %s it", agree, rateFigure(rate), verb)
+		}
+		return fmt.Sprintf("most trials of %s/s %s it, too few to be sure", rateFigure(rate), verb)
+	}
+	at := func(load float64) string {
+		for _, p := range m.Points {
+			if p.Load == load && len(p.Why) > 0 {
+				return ": " + strings.Join(p.Why, "; ")
+			}
+		}
+		return ""
+	}
+	var text string
+	switch {
+	case m.Rate == 0 && m.High > 0:
+		return fmt.Sprintf("Does not hold the objective even at %s/s, the lowest rate tried%s.", rateFigure(m.High), at(m.High))
+	case m.Rate == 0:
+		return "Nothing is known: no trial was valid at any rate that was tried" + at(m.lowest()) + "."
+	case m.High > 0:
+		text = fmt.Sprintf("Holds the objective up to %s/s, somewhere between %s and %s: %s, %s%s.", rateFigure(m.Rate),
+			rateFigure(m.Low), rateFigure(m.High), end(m.Low, m.LowSure, "held"), end(m.High, m.HighSure, "broke"), at(m.High))
+	case m.Limit == capacity.LimitGenerator:
+		text = fmt.Sprintf("Holds the objective at %s/s at least (%s). Above that the load generator could not keep up, so that this is its limit, or that of the cores it shares with the server, and not the server's.", rateFigure(m.Low), end(m.Low, m.LowSure, "held"))
+	case m.Limit == capacity.LimitTop:
+		text = fmt.Sprintf("Holds the objective at %s/s (%s), the highest rate that was to be tried: raise --to.", rateFigure(m.Low), end(m.Low, m.LowSure, "held"))
+	case m.Limit == capacity.LimitVoid:
+		text = fmt.Sprintf("Holds the objective at %s/s at least (%s). Above that no trial was valid; the points below say why.", rateFigure(m.Low), end(m.Low, m.LowSure, "held"))
+	default:
+		text = fmt.Sprintf("Holds the objective at %s/s at least; the search ended before it came to a rate that breaks it.", rateFigure(m.Low))
+	}
+	if m.Behind {
+		text += " Its ends were not repeated further: another setting is better whatever they would have said."
+	}
+	return text
+}
+
+// lowest is the lowest load tried.
+func (m *ModelCapacity) lowest() float64 {
+	if len(m.Points) == 0 {
+		return 0
+	}
+	return m.Points[0].Load
+}
+
+// choose ranks settings by the rate they hold, and says which can't be told
+// apart from the best.
+func (c *Capacity) choose() {
+	slices.SortStableFunc(c.Models, func(a, b *ModelCapacity) int {
+		return cmp.Or(cmp.Compare(b.Rate, a.Rate), cmp.Compare(b.Low, a.Low))
+	})
+	if len(c.Models) == 0 || c.Models[0].Rate == 0 {
+		c.Verdict = "No setting holds the objective at any rate that was tried."
+		return
+	}
+	best := c.Models[0]
+	c.Best = best.Model
+	for _, m := range c.Models[1:] {
+		if m.Rate > 0 && (m.High == 0 || m.High > best.Low) {
+			c.Tied = append(c.Tied, m.Model)
+		}
+	}
+	figure, tail := best.interval()
+	held := strings.TrimSpace(figure + " " + tail)
+	switch {
+	case len(c.Models) == 1:
+		c.Verdict = fmt.Sprintf("%s holds %s/s; there is no other setting to compare it with.", best.Model, held)
+	case len(c.Tied) == 0:
+		c.Verdict = fmt.Sprintf("%s is the best setting: it holds %s/s, and no other's interval reaches that.", best.Model, held)
+	default:
+		c.Verdict = fmt.Sprintf("%s holds most, %s/s, but can't be told apart from %s: their intervals overlap. Take the one that costs least, or run longer trials (--for) and a finer --resolution.",
+			best.Model, held, strings.Join(c.Tied, ", "))
+	}
+}
