@@ -18,6 +18,7 @@ type doctorFlags struct {
 	format      string
 	installPlan bool
 	within      time.Duration
+	target      targetFlags
 }
 
 func newDoctor(s streams) *cobra.Command {
@@ -28,12 +29,13 @@ func newDoctor(s streams) *cobra.Command {
 		Long: `Looks for every program that the lab can use, starts each server, and sends it
 the same probes as before a comparison: works means that it answered them like
 the application itself. What is missing is shown with the line that installs it.
-With MODELs, only those are looked at.
+With MODELs or a --target, only those are looked at.
 
 Exit status: 0 the lab runs here, whatever optional servers are missing or fail;
-1 it doesn't, or one of the MODELs that were named doesn't work; 2 bad usage.`,
+1 it doesn't, or a MODEL or --target that was named doesn't work; 2 bad usage.`,
 		Example: `  lab doctor
   lab doctor gunicorn nginx+prefork             exit status 1 unless both work
+  lab doctor --target mine=http://127.0.0.1:8000   whether it does the application's work
   lab doctor --install-plan                     one line that installs what is missing
   lab doctor --format json | jq '.programs[] | select(.state == "missing").name'`,
 		Args:              cobra.ArbitraryArgs,
@@ -42,9 +44,22 @@ Exit status: 0 the lab runs here, whatever optional servers are missing or fail;
 			if err := f.check(); err != nil {
 				return misuse(c, err)
 			}
-			found, err := checkup.Look(c.Context(), args)
+			targets, err := f.target.read()
+			if err == nil {
+				err = f.target.find(c.Context(), targets)
+			}
 			if err != nil {
 				return misuse(c, err)
+			}
+			found := checkup.Alone(c.Context())
+			if len(args) > 0 || len(targets) == 0 {
+				if found, err = checkup.Look(c.Context(), args); err != nil {
+					return misuse(c, err)
+				}
+			}
+			found.Ask(c.Context(), targets)
+			if len(args) == 0 && len(targets) > 0 {
+				return f.show(s, found, args)
 			}
 			if f.installPlan {
 				return installPlan(s, found)
@@ -55,6 +70,7 @@ Exit status: 0 the lab runs here, whatever optional servers are missing or fail;
 	fs := cmd.Flags()
 	fs.StringVar(&f.format, "format", "text", "text or json")
 	fs.BoolVar(&f.installPlan, "install-plan", false, "start nothing and print one line that installs all that is missing on this system")
+	f.target.registerNames(fs)
 	fs.DurationVar(&f.within, "within", 50*time.Second, "how long trying all servers out may take; what isn't reached is shown as untried")
 	return cmd
 }
@@ -75,6 +91,10 @@ func (f *doctorFlags) examine(c *cobra.Command, s streams, found *checkup.Checku
 	if c.Context().Err() != nil {
 		return errInterrupted
 	}
+	return f.show(s, found, specs)
+}
+
+func (f *doctorFlags) show(s streams, found *checkup.Checkup, specs []string) error {
 	var err error
 	if f.format == "json" {
 		err = checkup.JSON(s.out, found)

@@ -18,9 +18,13 @@ type targetFlags struct {
 }
 
 func (f *targetFlags) register(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.targets, "target", nil, "`NAME=http://HOST:PORT`: a server that is running already joins under this name; repeatable")
-	fs.BoolVar(&f.owned, "i-own-this-target", false, "targets that are not on this machine are yours to load")
+	f.registerNames(fs)
 	fs.BoolVar(&f.noVerify, "no-verify", false, "don't check that targets do the application's work; the results say so")
+}
+
+func (f *targetFlags) registerNames(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&f.targets, "target", nil, "`NAME=http://HOST:PORT`: a server that is running already, under this name; repeatable")
+	fs.BoolVar(&f.owned, "i-own-this-target", false, "targets that are not on this machine are yours to load")
 }
 
 // read parses the targets; its errors are the caller's mistakes.

@@ -47,12 +47,18 @@ func TestCompareTarget(t *testing.T) {
 	if plot, err := os.ReadFile(filepath.Join(dir, "plots", "cpu-memory.svg")); err != nil || !strings.Contains(string(plot), "unknown: the lab did not start it") {
 		t.Errorf("the plot of costs doesn't say that they are unknown (%v)", err)
 	}
+	if code, out, _ := invoke(t, "doctor --target mine="+url); code != 0 || !strings.Contains(out, "works    "+url) || strings.Contains(out, "missing") {
+		t.Errorf("lab doctor: exit status %d:\n%s", code, out)
+	}
 	if code, diag := stop(); code != 0 {
 		t.Errorf("after the comparison lab serve ended with %d:\n%s", code, diag)
 	}
 	code, _, stderr = invoke(t, "compare --target mine="+url+" --scenario hello --dash off --out "+dir+"-gone")
 	if code != 1 || !strings.Contains(stderr, "nothing accepts connections at "+url) || !strings.Contains(stderr, "lab serve MODEL --addr") {
 		t.Errorf("exit status %d without a server:\n%s", code, stderr)
+	}
+	if code, out, _ := invoke(t, "doctor --target mine="+url+" --format json"); code != 1 || !strings.Contains(out, `"state": "fails"`) {
+		t.Errorf("lab doctor without a server: exit status %d:\n%s", code, out)
 	}
 	if _, err := os.Stat(dir + "-gone"); err == nil {
 		t.Error("it made a results folder for a server that isn't there")

@@ -33,6 +33,8 @@ type Checkup struct {
 	Needs   []Program `json:"programs"`
 	// Absent are servers that one would look for and that can't be had.
 	Absent []Absent `json:"absent,omitempty"`
+	// Targets are servers that the lab didn't start, by their URLs.
+	Targets []Model `json:"targets,omitempty"`
 	// Missing installs all that is missing.
 	Missing Install `json:"install"`
 }
@@ -263,6 +265,37 @@ func (c *Checkup) Try(ctx context.Context, o Options) servers.Programs {
 	return programs
 }
 
+// Ask sends the probes to servers that the lab didn't start, which must have
+// been looked up, and writes into the checkup what came of it.
+func (c *Checkup) Ask(ctx context.Context, targets []*servers.Target) {
+	for _, t := range targets {
+		began := time.Now()
+		m := Model{Spec: t.URL, State: Works}
+		if err := ask(ctx, t); err != nil {
+			m.State, m.Error = Fails, err.Error()
+		}
+		m.Seconds = time.Since(began).Seconds()
+		c.Targets = append(c.Targets, m)
+	}
+}
+
+func ask(ctx context.Context, t *servers.Target) error {
+	if err := t.Pin(ctx); err != nil {
+		return err
+	}
+	inst, err := servers.Start(ctx, t.Configured(), servers.Launch{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(inst.Verify(ctx), inst.Close(0))
+}
+
+// Alone is a checkup of targets and nothing else, for which the lab has to start
+// nothing.
+func Alone(ctx context.Context) *Checkup {
+	return &Checkup{Schema: Schema, Machine: here(ctx), Lab: Lab{Runs: true}, Models: []Model{}, Needs: []Program{}}
+}
+
 func modelOf(t *servers.Tryout) Model {
 	m := Model{Spec: t.Spec, State: Works, Seconds: t.Took.Seconds()}
 	if c, err := servers.Resolve(t.Spec); err == nil {
@@ -308,6 +341,9 @@ func (c *Checkup) judge(p *Program) {
 // Healthy says whether the lab can run and, of models that were asked after by
 // name, every one works.
 func (c *Checkup) Healthy(named bool) bool {
+	if slices.ContainsFunc(c.Targets, func(m Model) bool { return m.State != Works }) {
+		return false
+	}
 	return c.Lab.Runs && (!named || !slices.ContainsFunc(c.Models, func(m Model) bool { return m.State != Works }))
 }
 

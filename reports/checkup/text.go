@@ -24,6 +24,11 @@ type TextOptions struct {
 func Text(w io.Writer, c *Checkup, o TextOptions) error {
 	t := newTextWriter(max(cmp.Or(o.Width, 80), 60), o.Colour)
 	t.machine(c)
+	t.targets(c)
+	if len(c.Models) == 0 && len(c.Needs) == 0 && len(c.Targets) > 0 {
+		_, err := w.Write(t.Bytes())
+		return err
+	}
 	t.own(c)
 	t.programs("Real servers and what they need", c, func(p *Program) bool { return p.For == "" })
 	t.programs("Programs that the tests and notebooks use", c, func(p *Program) bool { return p.For != "" })
@@ -145,6 +150,21 @@ func (t *textWriter) machine(c *Checkup) {
 	if c.Lab.Server != "" {
 		t.fact("labserver", c.Lab.Server)
 		t.fact("labapp", c.Lab.App)
+	}
+}
+
+// targets says how the servers are that the lab didn't start.
+func (t *textWriter) targets(c *Checkup) {
+	if len(c.Targets) == 0 {
+		return
+	}
+	t.heading("Servers that the lab did not start")
+	for _, m := range c.Targets {
+		text := m.Spec
+		if m.Error != "" {
+			text += ": " + brief(m.Error)
+		}
+		t.para("  "+t.state(m.State), text, lipgloss.NewStyle())
 	}
 }
 
