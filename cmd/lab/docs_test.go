@@ -34,12 +34,15 @@ func docCommands(t *testing.T, name string) (lines []string) {
 // can wait for; the others must be among those that CI runs as they stand.
 func TestReadmeCommands(t *testing.T) {
 	elsewhere := map[string]bool{
-		"go run ./cmd/lab compare":            true, // .ci/run, in a fresh copy
-		"go test ./...":                       true, // .ci/run, in a fresh copy
-		"bash .ci/run":                        true,
-		"go build -o bin ./cmd/...":           true, // .ci/run builds the same for three systems
-		"docker compose run --rm lab compare": true, // needs an engine; .ci/run checks the configuration
-		"go -C notebooks test ./...":          true, // .ci/run
+		"go run ./cmd/lab compare":  true, // .ci/run, in a fresh copy
+		"go test ./...":             true, // .ci/run, in a fresh copy
+		"bash .ci/run":              true,
+		"go build -o bin ./cmd/...": true, // .ci/run builds the same for three systems
+		// These need an engine; .ci/run and the tests of compose check the configuration.
+		"docker compose run --rm lab compare": true,
+		"docker compose up --build --wait":    true,
+		"docker compose run --rm lab compare --i-own-this-target --target gunicorn=http://gunicorn:8000 --target uvicorn=http://uvicorn:8000": true,
+		"go -C notebooks test ./...": true, // .ci/run
 	}
 	saved := filepath.Join(t.TempDir(), "saved")
 	if code, _, stderr := invoke(t, "compare async --scenario hello --trials 1 --for 60ms --warmup 0s --dash off --plots none --out "+saved); code != 0 && !busyMachine(stderr) {

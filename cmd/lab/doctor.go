@@ -70,7 +70,7 @@ Exit status: 0 the lab runs here, whatever optional servers are missing or fail;
 	fs := cmd.Flags()
 	fs.StringVar(&f.format, "format", "text", "text or json")
 	fs.BoolVar(&f.installPlan, "install-plan", false, "start nothing and print one line that installs all that is missing on this system")
-	f.target.registerNames(fs)
+	f.target.register(fs)
 	fs.DurationVar(&f.within, "within", 50*time.Second, "how long trying all servers out may take; what isn't reached is shown as untried")
 	return cmd
 }

@@ -18,13 +18,9 @@ type targetFlags struct {
 }
 
 func (f *targetFlags) register(fs *pflag.FlagSet) {
-	f.registerNames(fs)
-	fs.BoolVar(&f.noVerify, "no-verify", false, "don't check that targets do the application's work; the results say so")
-}
-
-func (f *targetFlags) registerNames(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.targets, "target", nil, "`NAME=http://HOST:PORT`: a server that is running already, under this name; repeatable")
 	fs.BoolVar(&f.owned, "i-own-this-target", false, "targets that are not on this machine are yours to load")
+	fs.BoolVar(&f.noVerify, "no-verify", false, "don't check that targets do the application's work; the results say so")
 }
 
 // read parses the targets; its errors are the caller's mistakes.

@@ -280,7 +280,7 @@ func (c *Checkup) Ask(ctx context.Context, targets []*servers.Target) {
 }
 
 func ask(ctx context.Context, t *servers.Target) error {
-	if err := t.Pin(ctx); err != nil {
+	if err := t.Pin(ctx); err != nil || t.Unverified {
 		return err
 	}
 	inst, err := servers.Start(ctx, t.Configured(), servers.Launch{})
