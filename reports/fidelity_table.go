@@ -164,7 +164,7 @@ func merged(all [][2]string) (some [][2]string) {
 			situation, _, _ := strings.Cut(some[n-1][0], ":")
 			_, aspect, _ := strings.Cut(w[0], ": ")
 			if strings.HasPrefix(w[0], situation+":") {
-				some[n-1][0] += " and " + aspect
+				some[n-1][0] += "; " + aspect
 				continue
 			}
 		}

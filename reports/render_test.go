@@ -44,6 +44,8 @@ func TestGolden(t *testing.T) {
 
 		"traffic": analyse(t, traffic()),
 		"sixteen": analyse(t, sixteen()),
+
+		"fidelity": analyse(t, fidelityRun(4)),
 	}
 	for _, g := range []struct {
 		run, file string
@@ -55,6 +57,9 @@ func TestGolden(t *testing.T) {
 		{"full", "full-colour.txt", reports.Text(reports.TextOptions{Colour: true})},
 		{"full", "full.md", reports.Markdown(plots)},
 		{"full", "full.csv", reports.CSV},
+		{"fidelity", "fidelity-100.txt", text(100)},
+		{"fidelity", "fidelity.md", reports.Markdown(nil)},
+		{"fidelity", "fidelity.csv", reports.CSV},
 		{"few", "few-100.txt", text(100)},
 		{"few", "few.md", reports.Markdown(nil)},
 		{"few", "few.csv", reports.CSV},

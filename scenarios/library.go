@@ -136,9 +136,5 @@ func FindSuite(arg string) (*Suite, error) {
 		return nil, fmt.Errorf("scenario file: %w", err)
 	}
 	defer f.Close()
-	p, body, err := document(arg, f, beside(arg))
-	if err != nil || !p.isSuite(body) {
-		return nil, err
-	}
-	return p.suite(body)
+	return ParseSuite(arg, f)
 }

@@ -50,6 +50,16 @@ func parse(name string, r io.Reader, open opener) (*Scenario, error) {
 	return p.scenario(body)
 }
 
+// ParseSuite reads one suite as Parse does a scenario; nil if the file holds
+// none.
+func ParseSuite(name string, r io.Reader) (*Suite, error) {
+	p, body, err := document(name, r, beside(name))
+	if err != nil || !p.isSuite(body) {
+		return nil, err
+	}
+	return p.suite(body)
+}
+
 // document reads a file's only YAML document.
 func document(name string, r io.Reader, open opener) (*fileParser, ast.Node, error) {
 	src, err := io.ReadAll(io.LimitReader(r, maxScenarioFile+1))

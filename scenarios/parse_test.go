@@ -186,6 +186,7 @@ func TestParseRate(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(good)
+	f.Add(goodSuite)
 	names, err := filepath.Glob("testdata/*/*.yaml")
 	if err != nil {
 		f.Fatal(err)
@@ -201,6 +202,10 @@ func FuzzParse(f *testing.F) {
 		s, err := scenarios.Parse("fuzz.yaml", strings.NewReader(src))
 		if err == nil && (s.Name == "" || s.For() < scenarios.MinWindow || s.Stages[0].Shape == "") {
 			t.Errorf("accepted %+v", s)
+		}
+		suite, err := scenarios.ParseSuite("fuzz.yaml", strings.NewReader(src))
+		if err == nil && suite != nil && (len(suite.Pairs) == 0 || len(suite.Situations) == 0 || suite.Situations[0].For() < scenarios.MinWindow) {
+			t.Errorf("accepted %+v", suite)
 		}
 	})
 }

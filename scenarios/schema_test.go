@@ -162,3 +162,30 @@ type object struct {
 	Properties map[string]object `json:"properties"`
 	Required   []string          `json:"required"`
 }
+
+func TestSchemaRefusesBadSuites(t *testing.T) {
+	s := fileSchema(t)
+	src, err := files.ReadFile("fidelity.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{
+		"trials: 4":                  "trails: 4",
+		"    twin: uvicorn\n":        "",
+		"compare: [in-time]":         "compare: [in-tme]",
+		"    compare: [in-time]\n":   "",
+		`request: "/wait?ms=25"`:     `request: "wait"`,
+		"load: constant 320/s":       "models: [async]\n    load: constant 320/s",
+		"situations:":                "situations: []\nother:",
+		"name: fidelity":             "name: Fidelity",
+		"timeout: 1s\n    hurt: 300": "timeout: 1\n    hurt: 300",
+	} {
+		bad := strings.Replace(string(src), from, to, 1)
+		if bad == string(src) {
+			t.Fatalf("%q is not in the suite", from)
+		}
+		if valid(s, []byte(bad)) == nil {
+			t.Errorf("the schema takes %q", to)
+		}
+	}
+}
