@@ -166,21 +166,26 @@ func TestMissingDataIsSaid(t *testing.T) {
 // written over another, and no number odd, with any number of models, in a narrow picture too.
 func TestTextIsWhole(t *testing.T) {
 	for name, r := range cases() {
-		for _, width := range []vg.Length{0, 8 * vg.Inch} {
-			dir, files := write(t, r, Options{Formats: []string{"svg"}, Width: width})
-			for _, f := range files {
-				p := parse(t, read(t, dir, f.Path))
-				for i, a := range p.Texts {
-					if strings.Contains(a.Body, "e+") || strings.Contains(a.Body, "NaN") || strings.Contains(a.Body, "Inf") {
-						t.Errorf("%s/%s: %q is no readable number", name, f.Path, a.Body)
-					}
-					if a.left < 0 || a.right > p.width || a.bottom < 0 || a.top > p.height {
-						t.Errorf("%s/%s, %v wide: %q sticks out of the picture", name, f.Path, width, a.Body)
-					}
-					for _, b := range p.Texts[:i] {
-						if a.overlaps(b) {
-							t.Errorf("%s/%s, %v wide: %q lies over %q", name, f.Path, width, a.Body, b.Body)
-						}
+		whole(t, name, r)
+	}
+}
+
+func whole(t *testing.T, name string, r *reports.Report) {
+	t.Helper()
+	for _, width := range []vg.Length{0, 8 * vg.Inch} {
+		dir, files := write(t, r, Options{Formats: []string{"svg"}, Width: width})
+		for _, f := range files {
+			p := parse(t, read(t, dir, f.Path))
+			for i, a := range p.Texts {
+				if strings.Contains(a.Body, "e+") || strings.Contains(a.Body, "NaN") || strings.Contains(a.Body, "Inf") {
+					t.Errorf("%s/%s: %q is no readable number", name, f.Path, a.Body)
+				}
+				if a.left < 0 || a.right > p.width || a.bottom < 0 || a.top > p.height {
+					t.Errorf("%s/%s, %v wide: %q sticks out of the picture", name, f.Path, width, a.Body)
+				}
+				for _, b := range p.Texts[:i] {
+					if a.overlaps(b) {
+						t.Errorf("%s/%s, %v wide: %q lies over %q", name, f.Path, width, a.Body, b.Body)
 					}
 				}
 			}
