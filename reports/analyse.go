@@ -125,8 +125,9 @@ type cellTrials struct {
 func newCellTrials(res *scenarios.Result, sc *scenarios.Scenario, m scenarios.ModelInfo) *cellTrials {
 	c := &cellTrials{scenario: sc, model: m, Cell: &Cell{
 		Scenario: sc.Name, Model: m.Label, P: 1,
-		NotSpoken: res.NotSpoken[sc.Name][m.Label],
-		Errors:    map[string]uint64{}, Tied: []string{}, Warnings: []string{}, Notes: []int{}, Invalid: []string{},
+		NotSpoken:  cmp.Or(res.NotSpoken[sc.Name][m.Label], res.NotOffered[sc.Name][m.Label]),
+		NotOffered: res.NotOffered[sc.Name][m.Label] != "",
+		Errors:     map[string]uint64{}, Tied: []string{}, Warnings: []string{}, Notes: []int{}, Invalid: []string{},
 	}}
 	for _, t := range res.Measured {
 		if t.Scenario == sc.Name && t.Model == m.Label {
@@ -202,6 +203,7 @@ func (c *cellTrials) measureTraffic() {
 	c.Requests = parts(c.valid, func(t *scenarios.Trial) []scenarios.Part { return t.Requests })
 	c.Beside = parts(c.valid, func(t *scenarios.Trial) []scenarios.Part { return t.Beside })
 	c.Faults = faults(c.valid)
+	c.Backing = backings(c.valid)
 	c.shares = newShares(c.Cell, c.valid)
 	for _, t := range c.valid {
 		c.Samples += int(timing(response).count(t))

@@ -125,7 +125,12 @@ func (e *evidence) harmWords() string {
 }
 
 // notSpoken is what stands in a row in place of figures.
-func notSpoken(c *Cell) string { return fmt.Sprintf("not spoken (%s)", c.NotSpoken) }
+func notSpoken(c *Cell) string {
+	if c.NotOffered {
+		return fmt.Sprintf("not offered (%s)", c.NotSpoken)
+	}
+	return fmt.Sprintf("not spoken (%s)", c.NotSpoken)
+}
 
 // crowdTitle is what a crowd is and how many it are.
 func crowdTitle(c *scenarios.Crowd) string {

@@ -20,6 +20,7 @@ const (
 	byClients                  // clients of a closed loop, and the time they think
 	byArrivals                 // requests due in an open loop
 	byThread                   // the thread, or few of them, that all requests share
+	byService                  // a backing service that takes so many calls and no more
 )
 
 // A bound is the most requests per second that one limiter allows: the
@@ -52,6 +53,8 @@ type evidence struct {
 	block      float64 // that a request blocks its thread
 	block2     float64 // the mean of its square
 	longest    float64 // that any blocks it
+	backing    string  // the service that limits requests most
+	calls      float64 // that it takes, as requests; 0 = any number
 	perRequest string  // what is made for each request: a process, a connection
 	front      string  // the program before the model; "" = there is none
 	foreign    bool    // the lab didn't start it: nothing is known of what it has
@@ -137,6 +140,9 @@ func (e *evidence) bounds() []bound {
 	}
 	if e.lock > 0 {
 		all = append(all, bound{byLock, 1 / e.lock, hard(1 / e.lock)})
+	}
+	if e.calls > 0 {
+		all = append(all, bound{byService, e.calls, math.Inf(1)})
 	}
 	if held := e.holds(); held > 0 && e.threads > 0 {
 		n := float64(e.threads)
@@ -265,6 +271,7 @@ func (c *cellTrials) demand(e *evidence) {
 		kinds++
 	}
 	e.random = e.random || kinds > 1
+	c.services(e)
 	if sum > 0 {
 		e.wait, e.lock, e.block, e.block2 = wait/sum, lock/sum, block/sum, block2/sum
 	}

@@ -78,6 +78,8 @@ func (r *Report) value(scenario string, q expect.Quantity) expect.Value {
 	}
 	spoken := slices.Equal(q.Path, []string{"spoken"})
 	switch {
+	case c.NotOffered:
+		return because("what %s runs has no %s", c.Model, c.NotSpoken)
 	case c.NotSpoken != "" && spoken:
 		return expect.Value{Known: true}
 	case c.NotSpoken != "":

@@ -26,6 +26,8 @@ const (
 // that can't be right.
 func (c *cellTrials) explain(res *scenarios.Result) (text string, odd []string) {
 	switch {
+	case c.NotOffered:
+		return fmt.Sprintf("Not measured: what it runs has no %s.", c.NotSpoken), nil
 	case c.NotSpoken != "":
 		return fmt.Sprintf("Not measured: %s is not spoken, the answer was %q.", c.scenario.Protocol, c.NotSpoken), nil
 	case c.Trials == 0:
@@ -105,6 +107,8 @@ func (e *evidence) allows(b bound) string {
 	case byLock:
 		return fmt.Sprintf("One lock × %s%s lets at most %s requests/s pass, however many %s wait for it",
 			saidTime(e.lock), e.onAverage(), limit, plural(e.noun))
+	case byService:
+		return fmt.Sprintf("However many requests call it at a time, %s takes no more than lets %s/s pass", e.backing, limit)
 	case byThread:
 		return fmt.Sprintf("%s; %s can do at most %s/s, however many cores there are", e.holding(), e.sharedThreads(), limit)
 	case byClients:
@@ -303,6 +307,8 @@ func (e *evidence) name(b bound) string {
 		return fmt.Sprintf("%s × %s", count(e.slots, e.noun), saidTime(e.service()))
 	case byLock:
 		return "one lock × " + saidTime(e.lock)
+	case byService:
+		return "what " + e.backing + " takes"
 	case byThread:
 		return fmt.Sprintf("%s × %s", count(e.threads, "thread"), saidTime(e.holds()))
 	case byClients:

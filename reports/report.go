@@ -110,10 +110,15 @@ type Cell struct {
 	// Faults is what requests that do harm did to the others; absent where
 	// there are none.
 	Faults *FaultCell `json:"faults,omitempty"`
+	// Backing is what the backing services had to do, in the scenario's order.
+	Backing []BackingCell `json:"backing,omitempty"`
 	// NotSpoken is how the model answered where it doesn't speak the scenario's
 	// protocol, "505 HTTP Version Not Supported"; "" where it does. Such a cell
 	// has no trials and is no failure.
 	NotSpoken string `json:"not_spoken,omitempty"`
+	// NotOffered says that it is not a protocol that is missing but a route:
+	// NotSpoken is its path.
+	NotOffered bool `json:"not_offered,omitempty"`
 
 	// Rank is 1 for the highest median goodput of the scenario, 2 for the next;
 	// 0 where nothing was measured. It is an order, not a verdict: Tied lists

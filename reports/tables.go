@@ -18,6 +18,7 @@ func (b block) tables(wide bool) (traffic, costs table, more []table) {
 			more = append(more, t)
 		}
 	}
+	more = append(more, b.backings()...)
 	return traffic, costs, more
 }
 

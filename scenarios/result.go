@@ -38,6 +38,9 @@ type Result struct {
 	// NotSpoken are the cells that were not measured because the model doesn't
 	// speak the scenario's protocol: by scenario and model, how it answered.
 	NotSpoken map[string]map[string]string `json:"not_spoken,omitempty"`
+	// NotOffered are the cells that were not measured because what the model runs
+	// lacks a route that the scenario asks for: by scenario and model, its path.
+	NotOffered map[string]map[string]string `json:"not_offered,omitempty"`
 
 	// Demand is what each scenario's requests ask of the application, on
 	// average, by scenario name.

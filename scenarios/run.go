@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +90,7 @@ func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 		Command: p.Command, Seed: p.Seed, Trials: p.Trials, Planned: len(r.jobs),
 		Quick: p.Quick, AA: p.AA, Pinned: p.Pin, Inquiry: p.Inquiry,
 		Environment: Here(ctx), Scenarios: p.scenarios(), Models: p.models(), Suite: p.suite,
-		Demand: demand, Refused: map[string]string{}, NotSpoken: map[string]map[string]string{},
+		Demand: demand, Refused: map[string]string{}, NotSpoken: map[string]map[string]string{}, NotOffered: map[string]map[string]string{},
 	}
 	maps.Copy(r.result.Environment.Versions, p.Programs.Versions())
 	for _, c := range p.Cells {
@@ -162,6 +163,7 @@ func (r *runner) run(ctx context.Context) error {
 	if err := r.verify(ctx); err != nil {
 		return err
 	}
+	r.lookForRoutes()
 	if err := r.askProtocols(ctx); err != nil {
 		return err
 	}
@@ -220,7 +222,30 @@ func (r *runner) verify(ctx context.Context) error {
 func (r *runner) runs(c Cell) bool {
 	_, refused := r.result.Refused[c.Contestant.Label]
 	_, silent := r.result.NotSpoken[c.Scenario.Name][c.Contestant.Label]
-	return !refused && !silent
+	_, lacks := r.result.NotOffered[c.Scenario.Name][c.Contestant.Label]
+	return !refused && !silent && !lacks
+}
+
+// lookForRoutes finds out which models run something that lacks a route of a
+// scenario, as a shell that can't call another service. That is no failure, and
+// the report says so.
+func (r *runner) lookForRoutes() {
+	for _, c := range r.plan.Cells {
+		if !r.runs(c) {
+			continue
+		}
+		lacks, _, _ := strings.Cut(c.lacks(), "?")
+		if lacks == "" {
+			continue
+		}
+		byModel := r.result.NotOffered[c.Scenario.Name]
+		if byModel == nil {
+			byModel = map[string]string{}
+			r.result.NotOffered[c.Scenario.Name] = byModel
+		}
+		byModel[c.Contestant.Label] = lacks
+		r.note("%s goes without %s: what it runs has no %s", c.Scenario.Name, c.Contestant.Label, lacks)
+	}
 }
 
 // askProtocols finds out which models speak the protocols of scenarios that

@@ -77,6 +77,11 @@ func launchAs(t testing.TB, spec string, l servers.Launch) *servers.Instance {
 		for _, pid := range inst.PIDs() {
 			t.Errorf("%s left process %d behind", spec, pid)
 		}
+		for _, s := range inst.Services() {
+			for _, pid := range s.PIDs() {
+				t.Errorf("%s of %s left process %d behind", s.Service, spec, pid)
+			}
+		}
 		if holdsPort(t, inst.Addr()) {
 			t.Errorf("the lab still listens on %s, which was for %s", inst.Addr(), spec)
 		}
@@ -182,8 +187,17 @@ func keepsContract(t *testing.T, spec string) {
 	t.Run("refuses what is not HTTP", func(t *testing.T) { refusesRubbish(t, spec) })
 }
 
+// answersAlike also has every backing service there, to be called.
 func answersAlike(t *testing.T, spec string) {
-	if err := start(t, spec).Verify(t.Context()); err != nil {
+	var l servers.Launch
+	for _, s := range servers.Services() {
+		b, err := servers.NewBacking(s.Name, s.Verifying)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Services = append(l.Services, b)
+	}
+	if err := stopped(t, spec, launchAs(t, spec, l)).Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -38,6 +38,8 @@ type Service struct {
 	Commands func(s Settings, p Programs, seed uint64) []*exec.Cmd
 	// Counts asks the running service what it has done since it was started.
 	Counts func(ctx context.Context, address string) (latency.Counts, error)
+	// Limit is how many calls a second it can take at most; 0 = any number.
+	Limit func(Settings) float64
 	// Wait is how long a call takes on average, whoever calls; 0 = unknown.
 	Wait func(Settings) time.Duration
 }
@@ -128,6 +130,16 @@ func (b Backing) Wait() time.Duration {
 	return row.Wait(b.Settings)
 }
 
+// Limit is how many calls a second the service can take at most; 0 = any number,
+// or unknown.
+func (b Backing) Limit() float64 {
+	row, err := LookupService(b.Service)
+	if err != nil || row.Limit == nil {
+		return 0
+	}
+	return row.Limit(b.Settings)
+}
+
 // A RunningService is a backing service of an Instance.
 type RunningService struct {
 	Backing
@@ -142,6 +154,17 @@ type ServiceReading struct {
 	CPU    time.Duration
 	Memory int64 // bytes, now
 }
+
+// PIDs lists the live processes of the service.
+func (r *RunningService) PIDs() []int {
+	if r.group == nil {
+		return nil
+	}
+	return r.group.PIDs()
+}
+
+// Address is where the service listens; "" if it has no processes.
+func (r *RunningService) Address() string { return r.address }
 
 // Read takes a reading.
 func (r *RunningService) Read(ctx context.Context) (s ServiceReading, err error) {

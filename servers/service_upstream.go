@@ -42,6 +42,13 @@ func upstreamService() Service {
 			return []*exec.Cmd{serverCommand(p, append([]string{"latency"}, append(s.words(), fmt.Sprintf("seed=%d", seed))...)...)}
 		},
 		Counts: latency.ReadCounts,
+		Limit: func(s Settings) float64 {
+			c, err := latency.ParseConfig(s)
+			if err != nil {
+				return 0
+			}
+			return c.Limit()
+		},
 		Wait: func(s Settings) time.Duration {
 			d, err := latency.ParseDelay(s["delay"])
 			if err != nil {

@@ -356,7 +356,7 @@ func compare(ctx context.Context, s streams, plan *scenarios.Plan, f *compareFla
 	}
 	interrupted := result.State == "interrupted"
 	var report *reports.Report
-	if len(result.Measured) > 0 || len(result.NotSpoken) > 0 {
+	if len(result.Measured) > 0 || len(result.NotSpoken)+len(result.NotOffered) > 0 {
 		if interrupted {
 			f.render.plots = "none" // they take seconds; lab report draws them
 		}

@@ -154,6 +154,8 @@ func why(c *reports.Cell, there func(*reports.Cell) bool) string {
 		return "–"
 	case c == nil:
 		return "not measured"
+	case c.NotOffered:
+		return "not offered"
 	case c.NotSpoken != "":
 		return "protocol not spoken"
 	case c.Trials == 0:

@@ -217,7 +217,7 @@ func byteCount(v float64) string {
 func (v *run) notSpoken(sc *scene) string {
 	var mute []string
 	for i, c := range sc.cells {
-		if c != nil && c.NotSpoken != "" {
+		if c != nil && c.NotSpoken != "" && !c.NotOffered {
 			mute = append(mute, v.models[i])
 		}
 	}

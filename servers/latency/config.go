@@ -81,6 +81,17 @@ func (c *Config) Check() error {
 	return nil
 }
 
+// Limit is how many calls a second it can work off, whoever calls; 0 = any number.
+func (c *Config) Limit() float64 {
+	limit := c.Rate
+	if mean := c.Delay.Mean().Seconds(); c.Places > 0 && mean > 0 {
+		if byPlaces := float64(c.Places) / mean; limit == 0 || byPlaces < limit {
+			limit = byPlaces
+		}
+	}
+	return limit
+}
+
 func parseRate(text string) (float64, error) {
 	number, perSecond := strings.CutSuffix(text, "/s")
 	v, err := strconv.ParseFloat(number, 64)

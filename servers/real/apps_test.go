@@ -5,6 +5,7 @@ package real
 import (
 	"bufio"
 	"io"
+	"net"
 	"net/http"
 	"net/textproto"
 	"os"
@@ -74,7 +75,61 @@ func TestTwinsAnswerAsTheApplication(t *testing.T) {
 	}
 }
 
+// The twins' clients tell the same of a service that fails as the application's
+// own. Those of frameworks and event loops are in the tests of servers.
+func TestTwinsCallAsTheApplication(t *testing.T) {
+	behave := make(chan string, 1)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+				_, _ = io.WriteString(c, <-behave)
+			}
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() { l.Close() })
+	t.Setenv("GATEWAYLAB_UPSTREAM", l.Addr().String())
+	for _, language := range []string{"c", "perl", "python"} {
+		program, err := new(Site).cgiProgram(language)
+		if _, missing := Find(cgiApps[language].needs); missing != nil || err != nil {
+			if os.Getenv("LAB_REQUIRE") != "" {
+				t.Fatalf("%v, %v, and LAB_REQUIRE is set", missing, err)
+			}
+			t.Logf("%s is left out: %v, %v", language, missing, err)
+			continue
+		}
+		for _, says := range []string{
+			"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwell\n", "HTTP/1.0 200 OK\r\ncontent-length:0\r\n\r\n", "",
+			"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwel", "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nhm", "HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n", "SMTP\r\n\r\n",
+		} {
+			behave <- says
+			compareWith(t, program, "GET", "/upstream", "", func() { behave <- says }, "GATEWAYLAB_UPSTREAM="+l.Addr().String())
+		}
+	}
+	l.Close()
+	for _, language := range []string{"c", "perl", "python"} {
+		if program, err := new(Site).cgiProgram(language); err == nil {
+			compareWith(t, program, "GET", "/upstream", "", func() {}, "GATEWAYLAB_UPSTREAM="+l.Addr().String())
+		}
+	}
+}
+
 func compare(t *testing.T, program, method, target, body string) {
+	t.Helper()
+	compareWith(t, program, method, target, body, func() {})
+}
+
+// compareWith is compare with variables for the program; between is called when
+// the application has answered.
+func compareWith(t *testing.T, program, method, target, body string, between func(), environ ...string) {
 	t.Helper()
 	path, query, _ := strings.Cut(target, "?")
 	header := []app.Field{{Name: "X-B", Value: "2%"}, {Name: "Accept", Value: "a/b, c;q=1"}, {Name: "Host", Value: "h"}, {Name: "X-Tab", Value: "a\tb"}}
@@ -83,8 +138,9 @@ func compare(t *testing.T, program, method, target, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	between()
 	cmd := exec.Command(program)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "REQUEST_METHOD=" + method, "PATH_INFO=" + path, "QUERY_STRING=" + query, "SCRIPT_NAME=", "CONTENT_LENGTH=" + strconv.Itoa(len(body))}
+	cmd.Env = append(environ, "PATH="+os.Getenv("PATH"), "REQUEST_METHOD="+method, "PATH_INFO="+path, "QUERY_STRING="+query, "SCRIPT_NAME=", "CONTENT_LENGTH="+strconv.Itoa(len(body)))
 	for _, f := range header {
 		cmd.Env = append(cmd.Env, "HTTP_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))+"="+f.Value)
 	}

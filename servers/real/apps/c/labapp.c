@@ -339,6 +339,7 @@ static long long now_ms(void) {
 static int parsed(string *got, char **body, size_t *n) {
 	char *end = strstr(got->p, "\r\n\r\n");
 	int status = 0;
+	size_t length;
 	if (!end)
 		return got->n > 8192 ? -1 : 0;
 	if (sscanf(got->p, "HTTP/1.%*1d %3d", &status) != 1)
@@ -346,9 +347,13 @@ static int parsed(string *got, char **body, size_t *n) {
 	for (char *line = strstr(got->p, "\r\n"); line < end; line = strstr(line + 2, "\r\n")) {
 		if (strncasecmp(line + 2, "Content-Length:", 15))
 			continue;
-		*n = strtoul(line + 17, NULL, 10);
-		*body = end + 4;
-		return *n > 65536 ? -1 : got->n - (*body - got->p) >= *n ? status : 0;
+		length = strtoul(line + 17, NULL, 10);
+		if (length > 65536)
+			return -1;
+		if (got->n - (end + 4 - got->p) < length)
+			return 0;
+		*body = end + 4, *n = length;
+		return status;
 	}
 	return -1;
 }

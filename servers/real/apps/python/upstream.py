@@ -30,11 +30,14 @@ def call(timeout):
     try:
         connection.request("GET", "/")
         answer = connection.getresponse()
+        length = answer.getheader("Content-Length", "")
+        if not length.isdigit() or int(length) > 65536:
+            raise http.client.HTTPException
         status, said = answer.status, answer.read().decode("latin-1")
     except TimeoutError:
         connection.close()
         return labapp.TIMEOUT, ""
-    except (http.client.RemoteDisconnected, OSError):
+    except (http.client.RemoteDisconnected, http.client.IncompleteRead, OSError):
         connection.close()
         return labapp.FAILURE, labapp.CLOSED
     except http.client.HTTPException:
