@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatewaylab/scenarios/load"
+	"gatewaylab/servers/latency"
 )
 
 // healthy is a trial that every gate lets pass.
@@ -67,6 +68,12 @@ func TestJudge(t *testing.T) {
 		{"overload answered", load.Users, func(tr *Trial, _ *observed) { tr.Codes[503], tr.Codes[429] = 3, 3 }, "", ""},
 		{"no answer in the window", load.Users, func(tr *Trial, _ *observed) { tr.Measured, tr.Failed = 0, 0 }, "no answer ended within the window", ""},
 		{"listen queue overflowed", load.Users, func(tr *Trial, _ *observed) { tr.Machine.ListenDrops = 7 }, "", "listen queue was full"},
+		{"a backing service in time", load.Users, func(tr *Trial, _ *observed) { tr.Backing = []BackingUse{serviceLate(100*time.Millisecond, 4*time.Millisecond)} }, "", ""},
+		{"a backing service that is late", load.Users, func(tr *Trial, _ *observed) { tr.Backing = []BackingUse{serviceLate(100*time.Millisecond, 6*time.Millisecond)} },
+			"upstream answered 6ms later than it was to on average, more than 5ms", ""},
+		{"a quick backing service in time", load.Users, func(tr *Trial, _ *observed) { tr.Backing = []BackingUse{serviceLate(time.Millisecond, 1900*time.Microsecond)} }, "", ""},
+		{"a quick backing service that is late", load.Users, func(tr *Trial, _ *observed) { tr.Backing = []BackingUse{serviceLate(time.Millisecond, 3*time.Millisecond)} }, "more than 2ms", ""},
+		{"a backing service that nobody called", load.Users, func(tr *Trial, _ *observed) { tr.Backing = []BackingUse{{Service: "upstream"}} }, "", ""},
 		{"restarts", load.Users, func(tr *Trial, _ *observed) { tr.Server.Restarts = 1 }, "", "were replaced"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -80,6 +87,11 @@ func TestJudge(t *testing.T) {
 			}
 		})
 	}
+}
+
+// serviceLate is a service that had 1000 calls.
+func serviceLate(work, late time.Duration) BackingUse {
+	return BackingUse{Service: "upstream", Counts: latency.Counts{Calls: 1000, Answered: 900, Failed: 100, Worked: 1000 * work, Late: 1000 * late}}
 }
 
 func check(t *testing.T, what string, got []string, want string) {

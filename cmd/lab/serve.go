@@ -72,6 +72,9 @@ func newServe(s streams) *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(s.out, "%s serves at %s (Ctrl-C stops it; %s/ lists what it answers)\n", model.Spec, inst.URL(), inst.URL())
+			for _, b := range inst.Services() {
+				fmt.Fprintf(s.out, "%s calls %s at %s: %s\n", b.Route(), b.Service, b.Address(), b)
+			}
 			select {
 			case <-c.Context().Done():
 				return inst.Close(grace)
