@@ -332,7 +332,7 @@ func command(c *cobra.Command, specs []string, seed uint64) []string {
 				}
 				return
 			}
-			words = append(words, "--"+fl.Name, fl.Value.String())
+			words = append(words, "--"+fl.Name, canonical(fl.Name, fl.Value.String()))
 		}
 	})
 	return append(words, "--seed", fmt.Sprint(seed))
