@@ -68,11 +68,19 @@ func TestJudge(t *testing.T) {
 		{"overload answered", load.Users, func(tr *Trial, _ *observed) { tr.Codes[503], tr.Codes[429] = 3, 3 }, "", ""},
 		{"no answer in the window", load.Users, func(tr *Trial, _ *observed) { tr.Measured, tr.Failed = 0, 0 }, "no answer ended within the window", ""},
 		{"listen queue overflowed", load.Users, func(tr *Trial, _ *observed) { tr.Machine.ListenDrops = 7 }, "", "listen queue was full"},
-		{"a backing service in time", load.Users, func(tr *Trial, _ *observed) { tr.Backing = []BackingUse{serviceLate(100*time.Millisecond, 4*time.Millisecond)} }, "", ""},
-		{"a backing service that is late", load.Users, func(tr *Trial, _ *observed) { tr.Backing = []BackingUse{serviceLate(100*time.Millisecond, 6*time.Millisecond)} },
+		{"a backing service in time", load.Users, func(tr *Trial, _ *observed) {
+			tr.Backing = []BackingUse{serviceLate(100*time.Millisecond, 4*time.Millisecond)}
+		}, "", ""},
+		{"a backing service that is late", load.Users, func(tr *Trial, _ *observed) {
+			tr.Backing = []BackingUse{serviceLate(100*time.Millisecond, 6*time.Millisecond)}
+		},
 			"upstream answered 6ms later than it was to on average, more than 5ms", ""},
-		{"a quick backing service in time", load.Users, func(tr *Trial, _ *observed) { tr.Backing = []BackingUse{serviceLate(time.Millisecond, 1900*time.Microsecond)} }, "", ""},
-		{"a quick backing service that is late", load.Users, func(tr *Trial, _ *observed) { tr.Backing = []BackingUse{serviceLate(time.Millisecond, 3*time.Millisecond)} }, "more than 2ms", ""},
+		{"a quick backing service in time", load.Users, func(tr *Trial, _ *observed) {
+			tr.Backing = []BackingUse{serviceLate(time.Millisecond, 1900*time.Microsecond)}
+		}, "", ""},
+		{"a quick backing service that is late", load.Users, func(tr *Trial, _ *observed) {
+			tr.Backing = []BackingUse{serviceLate(time.Millisecond, 3*time.Millisecond)}
+		}, "more than 2ms", ""},
 		{"a backing service that nobody called", load.Users, func(tr *Trial, _ *observed) { tr.Backing = []BackingUse{{Service: "upstream"}} }, "", ""},
 		{"restarts", load.Users, func(tr *Trial, _ *observed) { tr.Server.Restarts = 1 }, "", "were replaced"},
 	} {
