@@ -411,7 +411,7 @@ func sendRubbish(t *testing.T, inst *servers.Instance) {
 // A stop that comes the moment a server is ready is heeded: all that would have
 // lost the signal have begun.
 func TestRealStopsAsSoonAsItIsReady(t *testing.T) {
-	for _, spec := range []string{"uwsgi-server:workers=8,graceful_timeout=60s", "uwsgi-server:app=django", "gunicorn:workers=8,graceful_timeout=60s"} {
+	for _, spec := range []string{"uwsgi-server:workers=8,graceful_timeout=60s", "uwsgi-server:app=django", "gunicorn:workers=8,graceful_timeout=60s", "gunicorn:class=tornado,workers=8,graceful_timeout=60s"} {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
 			needs(t, spec)

@@ -108,7 +108,14 @@ func gunicornConfig(s Settings, folder string) string {
 		// The heartbeat is a file; on a disk it can stall a worker.
 		set("worker_tmp_dir", `"/dev/shm"`)
 	}
-	fmt.Fprintf(&b, "\n\ndef post_worker_init(worker):\n    with open(%q, \"a\") as ready:\n        print(worker.pid, file=ready)\n", filepath.Join(folder, ReadyFile))
+	fmt.Fprintf(&b, "\n\ndef begun(worker):\n    with open(%q, \"a\") as ready:\n        print(worker.pid, file=ready)\n", filepath.Join(folder, ReadyFile))
+	b.WriteString("\n\ndef post_worker_init(worker):\n")
+	if s["class"] == "tornado" {
+		// What it was told before its loop runs it forgets (run sets alive).
+		b.WriteString("    from tornado.ioloop import IOLoop\n    IOLoop.current().add_callback(begun, worker)\n")
+	} else {
+		b.WriteString("    begun(worker)\n")
+	}
 	return b.String()
 }
 
