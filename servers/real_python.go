@@ -74,7 +74,7 @@ func uwsgiServer() Model {
 		Options: []Option{
 			{"wire", "auto", "what it speaks: http, uwsgi, fastcgi or scgi; auto = http, behind a front uwsgi", oneOf("auto", "http", "uwsgi", "fastcgi", "scgi")},
 			{"workers", "4", "worker processes", whole(1, 256)},
-			{"threads", "1", "threads of each worker", whole(1, 1024)},
+			{"threads", "1", "threads of each worker; with more than one, a stop cuts off what they serve", whole(1, 1024)},
 			appOption("wsgi", "flask", "django"),
 			{"timeout", "30s", "a request that takes longer costs its worker, which is replaced (harakiri); also how long a client may stall; whole seconds", duration(1e9)},
 			{"graceful_timeout", "30s", "how long a retiring worker may take to finish its requests; whole seconds", duration(1e9)},

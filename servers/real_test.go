@@ -411,11 +411,14 @@ func sendRubbish(t *testing.T, inst *servers.Instance) {
 // A stop that comes the moment a server is ready is heeded: all that would have
 // lost the signal have begun.
 func TestRealStopsAsSoonAsItIsReady(t *testing.T) {
-	for _, spec := range []string{"uwsgi-server:workers=8,graceful_timeout=60s", "uwsgi-server:app=django", "gunicorn:workers=8,graceful_timeout=60s", "gunicorn:class=tornado,workers=8,graceful_timeout=60s"} {
+	for _, spec := range []string{
+		"uwsgi-server:graceful_timeout=60s", "uwsgi-server:threads=2,graceful_timeout=60s",
+		"gunicorn:graceful_timeout=60s", "gunicorn:class=tornado,workers=2,graceful_timeout=60s",
+	} {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
 			needs(t, spec)
-			for range 3 {
+			for range 2 {
 				if err := launch(t, spec).Close(20 * time.Second); err != nil {
 					t.Error(err)
 				}

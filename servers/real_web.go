@@ -100,9 +100,12 @@ func apache() Model {
 			case "perl":
 				m.Interface, m.PerRequest, m.Process = "mod_perl", "", "a fixed set of processes, the application inside"
 			case "wsgi":
-				m.Interface, m.PerRequest = "WSGI", ""
+				m.Interface, m.PerRequest, m.Process = "WSGI", "", "a fixed set of daemon processes, beside Apache's own"
+				if s.Int("threads") > 1 {
+					m.Noun = "thread"
+				}
 			case "fcgid":
-				m.Interface, m.PerRequest = "FastCGI", ""
+				m.Interface, m.PerRequest, m.Process = "FastCGI", "", "a fixed set of responders, beside Apache's own processes"
 			}
 			return choose(m, s, behind)
 		},

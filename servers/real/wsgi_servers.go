@@ -165,6 +165,9 @@ func uwsgiConfig(site *Site, modules string) string {
 	set("processes", s["workers"])
 	if s.Int("threads") > 1 {
 		set("threads", s["threads"])
+		// It cancels them, whatever they hold, which may be the interpreter's lock:
+		// whoever waits for them may wait for ever.
+		set("no-threads-wait", "true")
 	}
 	// Without these TERM means reload, and an end cuts off what is being served.
 	set("die-on-term", "true")

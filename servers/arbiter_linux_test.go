@@ -3,12 +3,9 @@
 package servers_test
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -192,31 +189,6 @@ func TestArbitersStop(t *testing.T) {
 			})
 		})
 	}
-}
-
-// streamed takes an answer in two pieces, and says when it has the first.
-func streamed(t *testing.T, inst *servers.Instance, first chan<- struct{}) outcome {
-	begun := sync.OnceFunc(func() { close(first) })
-	defer begun()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, inst.URL()+"/stream?chunks=2&every=1000", nil)
-	if err != nil {
-		return outcome{err: err}
-	}
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-	if err != nil {
-		return outcome{err: err}
-	}
-	defer resp.Body.Close()
-	r := bufio.NewReader(resp.Body)
-	if _, err := r.ReadString('\n'); err != nil {
-		return outcome{err: err}
-	}
-	begun()
-	rest, err := io.ReadAll(r)
-	if err != nil || string(rest) != "chunk 2 of 2\n" {
-		return outcome{body: string(rest), err: err}
-	}
-	return outcome{status: resp.StatusCode}
 }
 
 // A worker that hangs is killed and replaced, its request is lost, and no other.
