@@ -15,9 +15,11 @@ import (
 // A Capacity is what a run found that looked for the load that models hold.
 type Capacity struct {
 	scenarios.Inquiry
-	Window float64          `json:"window"` // s, the usual length of a trial
-	Warmup float64          `json:"warmup"` // s
-	Method string           `json:"method"`
+	Window float64 `json:"window"` // s, the usual length of a trial
+	Warmup float64 `json:"warmup"` // s
+	Method string  `json:"method"`
+	// Limits are the objective's conditions on quantiles of response times.
+	Limits []TimeLimit      `json:"limits,omitempty"`
 	Models []*ModelCapacity `json:"models"` // in the order given; of settings, the best first
 	// Best is the setting that holds the highest rate, Tied those that it can't
 	// be told apart from: their intervals overlap.
@@ -25,6 +27,12 @@ type Capacity struct {
 	Tied []string `json:"tied,omitempty"`
 	// Verdict says the same in a sentence.
 	Verdict string `json:"verdict,omitempty"`
+}
+
+// A TimeLimit is one of an objective's conditions: "p99<100ms".
+type TimeLimit struct {
+	Text   string  `json:"text"`
+	Millis float64 `json:"ms"`
 }
 
 // A ModelCapacity is what one model holds. Rates are arrivals per second; 0
@@ -100,6 +108,11 @@ func capacityOf(res *scenarios.Result, r *Report) (*Capacity, error) {
 		var err error
 		if o, err = capacity.ParseObjective(q.Objective); err != nil {
 			return nil, fmt.Errorf("the run's objective: %w", err)
+		}
+		for _, t := range o.Terms {
+			if t.Of == "response" && t.Figure == "quantile" {
+				c.Limits = append(c.Limits, TimeLimit{t.Text(), t.Limit * 1e3})
+			}
 		}
 	}
 	if len(res.Scenarios) > 0 {
@@ -292,6 +305,12 @@ func (m *ModelCapacity) interval() (figure, tail string) {
 	return rateFigure(m.Rate), fmt.Sprintf("[%s–%s]", rateFigure(m.Low), rateFigure(m.High))
 }
 
+// Held is what was found, in short: "78 [76–82]", "≥ 7,950", "< 5".
+func (m *ModelCapacity) Held() string {
+	figure, tail := m.interval()
+	return strings.TrimSpace(figure + " " + tail)
+}
+
 // rateFigure writes a rate that was chosen: 79.4, 3,180.
 func rateFigure(v float64) string {
 	if v >= 1000 {
@@ -369,8 +388,7 @@ func (c *Capacity) choose() {
 			c.Tied = append(c.Tied, m.Model)
 		}
 	}
-	figure, tail := best.interval()
-	held := strings.TrimSpace(figure + " " + tail)
+	held := strings.Replace(best.Held(), "≥", "at least", 1)
 	switch {
 	case len(c.Models) == 1:
 		c.Verdict = fmt.Sprintf("%s holds %s/s; there is no other setting to compare it with.", best.Model, held)

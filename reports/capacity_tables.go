@@ -16,8 +16,8 @@ func (c *Capacity) noun() string {
 	return "rate/s"
 }
 
-// setting is what was asked, and how.
-func (c *Capacity) setting() string {
+// Setting is what was asked, and how, in words.
+func (c *Capacity) Setting() string {
 	var words []string
 	if c.Objective != "" {
 		words = append(words, "objective: "+strings.ReplaceAll(c.Objective, ",", ", "))
@@ -152,12 +152,12 @@ func (c *Capacity) points(m *ModelCapacity) table {
 		}
 		of.cells = append(of.cells, tableCell{figure: share})
 		verdict.cells = append(verdict.cells, tableCell{tail: p.tally()})
-		goodput.cells = append(goodput.cells, withSpread(p.Cell.Goodput))
+		goodput.cells = append(goodput.cells, spreadOf(p.Cell.Goodput))
 		if m.USL != nil && m.USL.Why == "" {
 			fit.cells = append(fit.cells, tableCell{figure: figure(m.USL.At(p.Load))})
 		}
-		p50.cells = append(p50.cells, withSpread(p.Cell.Response["p50"]))
-		p99.cells = append(p99.cells, withSpread(p.Cell.Response["p99"]))
+		p50.cells = append(p50.cells, spreadOf(p.Cell.Response["p50"]))
+		p99.cells = append(p99.cells, spreadOf(p.Cell.Response["p99"]))
 		missed := unknown
 		if p.Missed.Known() {
 			missed = percent(p.Missed.Median)
@@ -182,17 +182,25 @@ func (c *Capacity) points(m *ModelCapacity) table {
 	return t
 }
 
+// spreadOf is withSpread, but for one trial, which has none.
+func spreadOf(e Estimate) tableCell {
+	cell := withSpread(e)
+	if e.N == 1 {
+		cell.tail = ""
+	}
+	return cell
+}
+
 // tally is how a point's trials went: "held 6 of 6".
 func (p *Tried) tally() string {
 	valid := p.Held + p.Broken
 	var s string
 	switch p.Verdict {
 	case verdictInvalid:
-		s = fmt.Sprintf("%d invalid", p.Trials)
 		if p.Starved > 0 {
-			s += ", generator's limit"
+			return fmt.Sprintf("%d × generator's limit", p.Starved)
 		}
-		return s
+		return fmt.Sprintf("%d invalid", p.Trials)
 	case verdictNone:
 		s = fmt.Sprint(valid)
 	case verdictBroken:
@@ -232,8 +240,9 @@ func (m *ModelCapacity) bars(c *Capacity) []string {
 		case c.Kind == scenarios.ByUsers:
 			all[i] = barOf(v / high)
 		case high > low:
-			// An eighth stays for the lowest, so that it can be seen.
-			all[i] = barOf((1 + 7*math.Log(v/low)/math.Log(high/low)) / 8)
+			// An eighth stays for the lowest, so that it can be seen; and a spread of
+			// less than ten is not blown up to the whole width.
+			all[i] = barOf((1 + 7*math.Log(v/low)/max(math.Log(high/low), math.Log(10))) / 8)
 		default:
 			all[i] = barOf(1.0 / 8)
 		}

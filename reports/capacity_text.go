@@ -21,7 +21,7 @@ func (t *textWriter) capacity(r *Report) {
 	if len(r.Scenarios) > 0 && r.Scenarios[0].Title != "" {
 		t.para("", r.Scenarios[0].Title+".", t.plain)
 	}
-	t.para("", c.setting(), t.faint)
+	t.para("", c.Setting(), t.faint)
 	summary, each := c.tables()
 	if len(summary.rows) > 0 {
 		t.table(summary)
@@ -64,7 +64,7 @@ func (m *markdownWriter) capacity(r *Report) {
 	if len(r.Scenarios) > 0 && r.Scenarios[0].Title != "" {
 		m.linef("%s.\n", md(r.Scenarios[0].Title))
 	}
-	m.linef("%s.\n", md(c.setting()))
+	m.linef("%s.\n", md(c.Setting()))
 	summary, each := c.tables()
 	if len(summary.rows) > 0 {
 		m.table(summary, true)

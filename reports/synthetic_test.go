@@ -24,6 +24,7 @@ type shape struct {
 	unsent   uint64
 	warnings []string
 	invalid  []string
+	starved  bool
 }
 
 // jitter moves trial i by up to 2 % around 1, always in the same way.
@@ -41,7 +42,7 @@ func trial(sc *scenarios.Scenario, model string, i int, s shape) *scenarios.Tria
 		Succeeded: n, Measured: n, Errors: s.errors, Unsent: s.unsent,
 		Response: scenarios.NewHistogram(), Service: scenarios.NewHistogram(),
 		FirstByte: scenarios.NewHistogram(), Lag: scenarios.NewHistogram(),
-		Warnings: s.warnings, Invalid: s.invalid,
+		Warnings: s.warnings, Invalid: s.invalid, Starved: s.starved,
 	}
 	for _, k := range s.errors {
 		t.Failed += k

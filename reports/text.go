@@ -123,6 +123,10 @@ func aliases(r *Report) string {
 
 // legend explains the signs in tables, once.
 func legend(r *Report) string {
+	if r.Capacity != nil {
+		return fmt.Sprintf("Medians over trials; ±: longer arm of the %s interval of the median, of fewer than %d trials up to the lowest or highest; %s: too few answers to tell.",
+			percent(r.Confidence), minTrials, unknown)
+	}
 	return fmt.Sprintf("Medians over trials; [low–high] and ±: %s interval of the median; ratio: to the fastest; "+
 		"%s: not told apart; %s: not known; ¹: footnote.", percent(r.Confidence), tie, unknown)
 }

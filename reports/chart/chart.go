@@ -31,6 +31,9 @@ const (
 	KindFaults      = "faults"
 	KindCost        = "cpu-memory"
 	KindOffered     = "offered-achieved"
+	KindKnee        = "knee"     // of a run that looked for the rate that models hold
+	KindScaling     = "scaling"  // with users
+	KindSettings    = "settings" // of one model
 	KindFidelity    = "fidelity"
 )
 
@@ -77,7 +80,9 @@ type File struct {
 // The names are stable: goodput.png, <scenario>-goodput.png,
 // <scenario>-latency-percentiles.png, <scenario>-latency-over-time.png,
 // <scenario>-stages.png, <scenario>-faults.png, cpu-memory.png,
-// offered-achieved.png, and the same with .svg. The same report and options
+// offered-achieved.png, and the same with .svg; of a run that looked for the
+// load that models hold <scenario>-knee.png, <scenario>-scaling.png or
+// <scenario>-settings.png alone. The same report and options
 // give the same bytes. Write may be called concurrently for different
 // directories.
 func Write(dir string, r *reports.Report, o Options) ([]File, error) {

@@ -104,6 +104,9 @@ func (v *run) figures() []*figure {
 	if v.Fidelity != nil {
 		return []*figure{v.fidelity()}
 	}
+	if v.Capacity != nil {
+		return []*figure{v.capacity()}
+	}
 	var all []*figure
 	if len(v.scenes) > 1 {
 		all = append(all, v.goodputOverview())
