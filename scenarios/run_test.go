@@ -17,11 +17,15 @@ import (
 	"gatewaylab/servers"
 )
 
-// TestMain makes this test binary serve as a server that does other work than
-// the application.
+// TestMain makes this test binary serve as servers that are none of the lab's:
+// one that does other work than the application, one that is slow to a known
+// degree.
 func TestMain(m *testing.M) {
 	if os.Getenv("LAB_TEST_LIAR") != "" {
 		os.Exit(lie())
+	}
+	if os.Getenv("LAB_TEST_DAWDLE") != "" {
+		os.Exit(dawdle())
 	}
 	os.Exit(m.Run())
 }
