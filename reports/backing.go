@@ -99,7 +99,7 @@ func (b block) service(i int) table {
 		}
 		return nil
 	}
-	if !slices.ContainsFunc(b.cells, func(c *Cell) bool { return there(c) != nil }) {
+	if !b.Backing[i].Counted() || !slices.ContainsFunc(b.cells, func(c *Cell) bool { return there(c) != nil }) {
 		return table{}
 	}
 	col := func(head, unit string, of func(*BackingCell) string) column {

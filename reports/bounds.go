@@ -19,6 +19,7 @@ const (
 	byLock                     // a lock that all requests of a server share
 	byClients                  // clients of a closed loop, and the time they think
 	byArrivals                 // requests due in an open loop
+	byPool                     // connections to the database that the server may have
 	byThread                   // the thread, or few of them, that all requests share
 	byService                  // a backing service that takes so many calls and no more
 )
@@ -42,6 +43,8 @@ type evidence struct {
 	clients    int     // of a steady closed loop; else 0
 	think      float64 // of each client between requests, on average
 	lock       float64 // that a request holds the one lock of its server
+	pool       int     // connections to the database, of all processes; 0 = as many as requests
+	query      float64 // that a request holds one of them
 	random     bool    // requests or think times differ: what is known of them is their mean
 	stages     []stage // of a load whose level changes; empty for a steady one
 	beside     crowds
@@ -143,6 +146,9 @@ func (e *evidence) bounds() []bound {
 	}
 	if e.calls > 0 {
 		all = append(all, bound{byService, e.calls, math.Inf(1)})
+	}
+	if e.query > 0 && e.pool > 0 {
+		all = append(all, bound{byPool, float64(e.pool) / e.query, hard(float64(e.pool) / e.query)})
 	}
 	if held := e.holds(); held > 0 && e.threads > 0 {
 		n := float64(e.threads)
@@ -246,7 +252,7 @@ func (c *cellTrials) harmless() float64 {
 // that ask for more fail sooner.
 func (c *cellTrials) demand(e *evidence) {
 	failing := float64(c.Failed) > someFail*float64(c.Samples)
-	var sum, wait, lock, block, block2 float64
+	var sum, wait, lock, query, block, block2 float64
 	kinds := 0
 	demands := c.scenario.Demands()
 	for i := range c.scenario.Requests {
@@ -262,6 +268,7 @@ func (c *cellTrials) demand(e *evidence) {
 		sum += weight
 		wait += weight * float64(d.Wait) / 1e3
 		lock += weight * float64(d.Lock) / 1e3
+		query += weight * float64(d.Query) / 1e3
 		held := float64(d.Block) / 1e3
 		block += weight * held
 		block2 += weight * held * held
@@ -273,7 +280,12 @@ func (c *cellTrials) demand(e *evidence) {
 	e.random = e.random || kinds > 1
 	c.services(e)
 	if sum > 0 {
-		e.wait, e.lock, e.block, e.block2 = wait/sum, lock/sum, block/sum, block2/sum
+		e.wait, e.lock, e.query, e.block, e.block2 = wait/sum, lock/sum, query/sum, block/sum, block2/sum
+	}
+	for _, b := range c.scenario.Backing {
+		if b.Pool() > 0 {
+			e.pool = c.model.Pools * cmp.Or(c.model.Pool, b.Pool())
+		}
 	}
 }
 

@@ -109,6 +109,9 @@ func (e *evidence) allows(b bound) string {
 			saidTime(e.lock), e.onAverage(), limit, plural(e.noun))
 	case byService:
 		return fmt.Sprintf("However many requests call it at a time, %s takes no more than lets %s/s pass", e.backing, limit)
+	case byPool:
+		return fmt.Sprintf("%s to the database × %s%s can finish %s requests/s, however many %s wait for %s",
+			count(e.pool, "connection"), saidTime(e.query), e.onAverage(), limit, cmp.Or(e.waiters(), "requests"), oneOr(e.pool, "it", "them"))
 	case byThread:
 		return fmt.Sprintf("%s; %s can do at most %s/s, however many cores there are", e.holding(), e.sharedThreads(), limit)
 	case byClients:
@@ -118,6 +121,15 @@ func (e *evidence) allows(b bound) string {
 			saidTime(e.generator), count(e.cores-e.serverCores, "core"), limit)
 	}
 	return fmt.Sprintf("%s; %s can %s at most %s/s", e.cost(), e.machine(), e.verb(), limit)
+}
+
+// waiters are those who may wait for a connection: the slots, where there are
+// more of them.
+func (e *evidence) waiters() string {
+	if e.slots > e.pool {
+		return plural(e.noun)
+	}
+	return ""
 }
 
 // pace says who set it, where it was not the server.
@@ -225,6 +237,10 @@ func (e *evidence) queueing(b bound) string {
 			return fmt.Sprintf("%s share %s, so each request waits for about %s: %s%s.",
 				count(e.clients, "client"), oneOr(e.slots, "it", "them"), count(int(others), "other"), littles, e.onAverage())
 		}
+	case byPool:
+		if n >= 2*float64(e.pool) {
+			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.pool, "it", "them"), littles, e.onAverage())
+		}
 	case byThread:
 		if n >= 2*float64(e.threads) {
 			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.threads, "it", "them"), littles, e.onAverage())
@@ -309,6 +325,8 @@ func (e *evidence) name(b bound) string {
 		return "one lock × " + saidTime(e.lock)
 	case byService:
 		return "what " + e.backing + " takes"
+	case byPool:
+		return fmt.Sprintf("%s to the database × %s", count(e.pool, "connection"), saidTime(e.query))
 	case byThread:
 		return fmt.Sprintf("%s × %s", count(e.threads, "thread"), saidTime(e.holds()))
 	case byClients:
@@ -389,6 +407,8 @@ func (e *evidence) doubts() []string {
 		switch b.by {
 		case bySlots:
 			early = e.slots
+		case byPool:
+			early = e.pool
 		case byClients:
 			early = e.clients
 		}

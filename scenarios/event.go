@@ -92,6 +92,11 @@ type ModelInfo struct {
 	// Threads is how many threads the requests in progress share for what holds
 	// one (an event loop's, or its pool's); 0 = each has its own.
 	Threads int `json:"threads,omitempty"`
+	// Pools is how many processes each have a pool of connections to the
+	// database, 0 = each request its own connection; Pool is how large each is,
+	// 0 = as the database's settings say.
+	Pools int `json:"pools,omitempty"`
+	Pool  int `json:"pool,omitempty"`
 	// PerRequest names what the model makes anew for each request, if
 	// anything: "process" (CGI), "connection" (a sync worker), "".
 	PerRequest string `json:"per_request,omitempty"`

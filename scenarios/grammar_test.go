@@ -110,7 +110,7 @@ func TestGrammarErrors(t *testing.T) {
 			_, err = scenarios.ParseRequest(text)
 		case "crowd":
 			_, err = scenarios.ParseCrowd(text)
-		case "upstream":
+		case "upstream", "db":
 			_, err = scenarios.ParseBacking(form, text)
 		default:
 			t.Fatalf("%q: no such form", line)
@@ -210,6 +210,16 @@ func TestParseBacking(t *testing.T) {
 	} {
 		b, err := scenarios.ParseBacking("upstream", text)
 		if err != nil || b.String() != want {
+			t.Errorf("%q: %q, %v; want %q", text, b, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"sqlite":                               "sqlite",
+		"sqlite, pool 4":                       "sqlite, pool 4",
+		"pool 8":                               "sqlite",
+		"postgres://lab:secret@h/d?x=1,pool 2": "postgres://lab:xxxxx@h/d?x=1, pool 2",
+	} {
+		if b, err := scenarios.ParseBacking("db", text); err != nil || b.String() != want {
 			t.Errorf("%q: %q, %v; want %q", text, b, err, want)
 		}
 	}

@@ -57,6 +57,7 @@ func (c *Contestant) Info() ModelInfo {
 	m := ModelInfo{
 		Label: c.Label, Spec: c.Spec.String(), Name: c.Model.Name, Doc: c.Model.Doc, Options: c.Settings,
 		Slots: c.Slots(), Noun: c.Model.Noun, Threads: c.Threads(), PerRequest: c.Model.PerRequest,
+		Pools: c.Pools(), Pool: c.Pool,
 	}
 	if t := c.Target; t != nil {
 		m.Target = &TargetInfo{URL: t.URL, Address: t.Pinned.String(), Local: t.Local, Unverified: t.Unverified}
@@ -192,7 +193,7 @@ func (p *Plan) available(s *Scenario, all []*Contestant) ([]*Contestant, error) 
 	var here []*Contestant
 	var last error
 	for _, c := range all {
-		if err := c.Available(); err != nil {
+		if err := c.AvailableFor(s.Backing); err != nil {
 			last = err
 			p.leftOut = append(p.leftOut, fmt.Sprintf("%s goes without %s: %v", s.Name, c.Label, err))
 			continue
@@ -296,4 +297,10 @@ func (p *Plan) models() []ModelInfo {
 		all = append(all, c.Info())
 	}
 	return all
+}
+
+// NeedsDrivers says whether a scenario's application asks a database, for which
+// Programs needs those that can; see servers.Programs.WithDatabase.
+func (p *Plan) NeedsDrivers() bool {
+	return slices.ContainsFunc(p.Cells, func(c Cell) bool { return servers.NeedDrivers(c.Scenario.Backing) })
 }

@@ -84,7 +84,7 @@ var beyondSchema = []string{
 	"122-expect-syntax", "123-expect-model", "124-expect-quantity", "126-expect-unknown-stage",
 	"128-split-text", "129-split-second", "130-split-crowd", "131-escapes",
 	"135-upstream-text-key", "136-upstream-delay", "137-upstream-spread", "138-upstream-uniform", "141-upstream-shares",
-	"142-upstream-twice", "143-upstream-uncalled", "144-upstream-missing",
+	"142-upstream-twice", "143-upstream-uncalled", "144-upstream-missing", "150-db-missing",
 }
 
 func TestSchemaRefusesBadFiles(t *testing.T) {
@@ -148,6 +148,7 @@ func TestSchemaHasTheParsersKeys(t *testing.T) {
 		"stage": p.stageFields(newStageForm()), "request": p.requestFields(newRequestForm()),
 		"crowd": p.crowdFields(newCrowdForm()), "model": p.entryFields(&Entry{}),
 		"upstream": p.pieces(nil, optionKeys(&servers.Services()[0])...),
+		"db":       p.pieces(nil, optionKeys(&servers.Services()[1])...),
 	} {
 		forms := doc.Defs[def].AnyOf
 		i := slices.IndexFunc(forms, func(o object) bool { return len(o.Properties) > 0 })

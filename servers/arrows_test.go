@@ -44,7 +44,8 @@ func TestArrows(t *testing.T) {
 		"cmd/labapp":         {"servers/app", "servers/iface/cgi"},
 		"servers":            {"servers/process", "servers/app", "servers/latency", "servers/real"},
 		"servers/latency":    {"servers/wire/http1"},
-		"servers/app":        {},
+		"servers/app":        {}, // built with the tag database, servers/database
+		"servers/database":   {},
 		"servers/iface":      {"servers/app", "servers/iface/cgi", "servers/wire/http1"},
 		"servers/iface/cgi":  {"servers/app"},
 		"servers/iface/asgi": {"servers/app", "servers/wire/http1"},
@@ -90,8 +91,8 @@ func TestArrows(t *testing.T) {
 func TestChildrenAreLean(t *testing.T) {
 	all := goList(t)
 	for child, banned := range map[string][]string{
-		"gatewaylab/cmd/labserver": {"gonum.org/", "github.com/charmbracelet/", "github.com/spf13/", "github.com/tsenart/", "gatewaylab/scenarios", "gatewaylab/reports"},
-		"gatewaylab/cmd/labapp":    {"net/http", "fmt", "net/url", "encoding/json", "github.com/", "golang.org/", "gatewaylab/scenarios", "gatewaylab/reports", "gatewaylab/servers/process"},
+		"gatewaylab/cmd/labserver": {"gonum.org/", "github.com/charmbracelet/", "github.com/spf13/", "github.com/tsenart/", "gatewaylab/scenarios", "gatewaylab/reports", "gatewaylab/servers/database", "modernc.org/", "zombiezen.com/", "github.com/jackc/"},
+		"gatewaylab/cmd/labapp":    {"net/http", "fmt", "net/url", "encoding/json", "github.com/", "golang.org/", "gatewaylab/scenarios", "gatewaylab/reports", "gatewaylab/servers/process", "gatewaylab/servers/database"},
 	} {
 		for _, dep := range all[child].Deps {
 			for _, b := range banned {

@@ -151,6 +151,9 @@ type Configured struct {
 	Model    *Model
 	Spec     Spec
 	Settings Settings
+	// Pool is how many connections to the database each process may have; 0 = as
+	// many as the database's settings say.
+	Pool int
 
 	Front         *Front // nil: clients speak to the model itself
 	FrontSettings Settings
@@ -171,7 +174,11 @@ func Resolve(text string) (*Configured, error) {
 	if c.Model, err = Lookup(spec.Model.Name); err != nil {
 		return fail(err)
 	}
-	if c.Settings, err = settle(c.Model.Name, c.Model.Options, spec.Model.Options); err != nil {
+	own, err := c.takePool(spec.Model.Options)
+	if err != nil {
+		return fail(err)
+	}
+	if c.Settings, err = settle(c.Model.Name, c.Model.Options, own); err != nil {
 		return fail(err)
 	}
 	if c.Model.Refine != nil {
@@ -196,6 +203,35 @@ func Resolve(text string) (*Configured, error) {
 		return fail(err)
 	}
 	return c, nil
+}
+
+// takePool takes the option that every model has out of those given.
+func (c *Configured) takePool(given []Setting) (rest []Setting, err error) {
+	o := PoolOption()
+	for _, s := range given {
+		if s.Key != o.Key {
+			rest = append(rest, s)
+			continue
+		}
+		if err := o.Check(s.Value); err != nil {
+			return nil, fmt.Errorf("%s=%s: %w", s.Key, s.Value, err)
+		}
+		c.Pool, err = strconv.Atoi(s.Value)
+	}
+	return rest, err
+}
+
+// Pools is how many processes of the model have a pool of connections to the
+// database each; 0 where there is one for each request.
+func (c *Configured) Pools() int {
+	if c.Model.PerRequest == "process" {
+		return 0
+	}
+	n := max(1, c.Instances())
+	if _, has := c.Settings["workers"]; has {
+		n *= c.Settings.Int("workers")
+	}
+	return n
 }
 
 // settle checks the options given and fills in the rest.

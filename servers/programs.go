@@ -22,6 +22,13 @@ import (
 type Programs struct {
 	Server string // labserver: runs a built-in model
 	App    string // labapp: the application as a program of its own, for CGI
+	// Database are the same with drivers of databases linked in, for a model
+	// whose application asks one: programs of their own, since what a program
+	// imports is part of what it costs to start and to keep. nil = not looked
+	// for; see WithDatabase.
+	Database *Programs
+
+	table string // the file with the database's table, if they have drivers
 }
 
 // FindPrograms finds labserver and labapp beside the running executable;
@@ -35,11 +42,11 @@ func FindPrograms(ctx context.Context, progress io.Writer) (Programs, error) {
 	if err != nil {
 		return Programs{}, fmt.Errorf("find labserver: %w", err)
 	}
-	beside := programsIn(filepath.Dir(self))
+	beside := programsIn(filepath.Dir(self), plain)
 	if beside.exist() {
 		return beside, nil
 	}
-	built, err := buildPrograms(ctx, progress)
+	built, err := buildPrograms(ctx, plain, progress)
 	if err != nil {
 		return Programs{}, fmt.Errorf("labserver and labapp are neither beside %s nor could they be built: %w\n"+
 			"put all three into one folder: in the source folder, go build -o FOLDER ./cmd/...", self, err)
@@ -47,10 +54,25 @@ func FindPrograms(ctx context.Context, progress io.Writer) (Programs, error) {
 	return built, nil
 }
 
-func programsIn(dir string) Programs {
-	suffix := ""
+// A variant is a way of building the programs.
+type variant struct {
+	suffix string // of their names
+	tags   string
+	race   bool // the server with the race detector, if the lab has it
+	words  string
+}
+
+var (
+	plain = variant{race: true, words: "the servers"}
+	// SQLite is C turned into Go, a hundred thousand lines that nobody here can
+	// mend, and that take minutes to build for the race detector.
+	withDrivers = variant{suffix: "-db", tags: "database", words: "the servers with drivers of databases"}
+)
+
+func programsIn(dir string, v variant) Programs {
+	suffix := v.suffix
 	if runtime.GOOS == "windows" {
-		suffix = ".exe"
+		suffix += ".exe"
 	}
 	return Programs{Server: filepath.Join(dir, "labserver"+suffix), App: filepath.Join(dir, "labapp"+suffix)}
 }
@@ -67,7 +89,7 @@ func (p Programs) exist() bool {
 // buildPrograms builds into a staging folder under a lock, then puts the
 // result where its content says, so that a build never overwrites an
 // executable that another lab is running.
-func buildPrograms(ctx context.Context, progress io.Writer) (Programs, error) {
+func buildPrograms(ctx context.Context, v variant, progress io.Writer) (Programs, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return Programs{}, errors.New("there is no go command on PATH")
 	}
@@ -75,11 +97,7 @@ func buildPrograms(ctx context.Context, progress io.Writer) (Programs, error) {
 	if err != nil {
 		return Programs{}, err
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	cache = filepath.Join(cache, "gatewaylab")
+	cache := cacheFolder()
 	key := sha256.Sum256(fmt.Append(nil, source, runtime.Version(), raceEnabled))
 	staging := filepath.Join(cache, "build-"+hex.EncodeToString(key[:8]))
 	if err := os.MkdirAll(staging, 0o755); err != nil {
@@ -90,20 +108,20 @@ func buildPrograms(ctx context.Context, progress io.Writer) (Programs, error) {
 		return Programs{}, fmt.Errorf("lock %s: %w", staging, err)
 	}
 	defer unlock()
-	staged := programsIn(staging)
+	staged := programsIn(staging, v)
 	if !staged.exist() {
-		fmt.Fprintln(progress, "building the servers (the first time only) …")
+		fmt.Fprintf(progress, "building %s (the first time only) …\n", v.words)
 	}
 	// The application must start fast, so it is never built with the race
 	// detector; the server is whenever the lab is, so that a test under the
 	// race detector covers both sides.
-	if err := goBuild(ctx, staged.Server, "gatewaylab/cmd/labserver", raceEnabled); err != nil {
+	if err := goBuild(ctx, staged.Server, "gatewaylab/cmd/labserver", v.tags, v.race && raceEnabled); err != nil {
 		return Programs{}, err
 	}
-	if err := goBuild(ctx, staged.App, "gatewaylab/cmd/labapp", false); err != nil {
+	if err := goBuild(ctx, staged.App, "gatewaylab/cmd/labapp", v.tags, false); err != nil {
 		return Programs{}, err
 	}
-	return publish(cache, staged)
+	return publish(cache, staged, v)
 }
 
 func goList(ctx context.Context, args ...string) (string, error) {
@@ -111,8 +129,16 @@ func goList(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-func goBuild(ctx context.Context, out, pkg string, race bool) error {
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", out}
+func cacheFolder() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	return filepath.Join(cache, "gatewaylab")
+}
+
+func goBuild(ctx context.Context, out, pkg, tags string, race bool) error {
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags=" + tags, "-o", out}
 	env := []string{"CGO_ENABLED=0"}
 	if race {
 		args, env = append(args, "-race"), []string{"CGO_ENABLED=1"}
@@ -136,7 +162,7 @@ func runGo(ctx context.Context, env, args []string) (string, error) {
 
 // publish copies the staged programs to a folder named after their content
 // and forgets such folders unused for a month.
-func publish(cache string, staged Programs) (Programs, error) {
+func publish(cache string, staged Programs, v variant) (Programs, error) {
 	sum := sha256.New()
 	for _, f := range []string{staged.Server, staged.App} {
 		if err := hashFile(sum, f); err != nil {
@@ -144,7 +170,7 @@ func publish(cache string, staged Programs) (Programs, error) {
 		}
 	}
 	dir := filepath.Join(cache, "bin-"+hex.EncodeToString(sum.Sum(nil)[:12]))
-	final := programsIn(dir)
+	final := programsIn(dir, v)
 	now := time.Now()
 	if final.exist() {
 		_ = os.Chtimes(dir, now, now) // only keeps it from being forgotten
@@ -155,7 +181,7 @@ func publish(cache string, staged Programs) (Programs, error) {
 		return Programs{}, fmt.Errorf("publish labserver: %w", err)
 	}
 	defer os.RemoveAll(tmp)
-	fresh := programsIn(tmp)
+	fresh := programsIn(tmp, v)
 	for from, to := range map[string]string{staged.Server: fresh.Server, staged.App: fresh.App} {
 		if err := copyProgram(from, to); err != nil {
 			return Programs{}, err
@@ -204,7 +230,11 @@ func forgetOld(cache string, before time.Time) {
 // version of their own.
 func (p Programs) Versions() map[string]string {
 	v := map[string]string{}
-	for name, file := range map[string]string{"labserver": p.Server, "labapp": p.App} {
+	files := map[string]string{"labserver": p.Server, "labapp": p.App}
+	if p.Database != nil {
+		files["labserver-db"], files["labapp-db"] = p.Database.Server, p.Database.App
+	}
+	for name, file := range files {
 		sum := sha256.New()
 		if err := hashFile(sum, file); err == nil {
 			v[name] = "sha256:" + hex.EncodeToString(sum.Sum(nil)[:8])

@@ -86,6 +86,11 @@ type outfit struct {
 	ready    func() bool // nil: who answers is ready
 }
 
+// foreign says whether the model runs as another user than the lab.
+func (c *Configured) foreign() bool {
+	return c.Model.Real != nil && c.Model.Real.Unprivileged && os.Geteuid() == 0
+}
+
 // binds says whether the model has to bind its address itself.
 func (c *Configured) binds() bool { return c.Model.Real != nil && c.Model.Real.Binds }
 

@@ -24,8 +24,11 @@ func chooseApp(mods map[string][]string) func(*Model, Settings, bool) error {
 		if s["app"] == "auto" {
 			s["app"] = can[0]
 		}
-		if s["app"] == "shell" {
-			m.Serves = func(path string) bool { return path != "/upstream" } // a shell opens no connections
+		switch s["app"] {
+		case "shell": // opens no connections
+			m.Serves = func(path string) bool { return path != "/upstream" && path != "/db" }
+		case "c", "perl": // have no driver of a database
+			m.Serves = func(path string) bool { return path != "/db" }
 		}
 		if !slices.Contains(can, s["app"]) {
 			return fmt.Errorf("mod=%s runs no app=%s; it runs %s", s["mod"], s["app"], strings.Join(can, ", "))

@@ -2,13 +2,16 @@ package servers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"slices"
 	"strings"
 	"time"
 
+	"gatewaylab/servers/app"
 	"gatewaylab/servers/latency"
 	"gatewaylab/servers/process"
 )
@@ -30,12 +33,24 @@ type Service struct {
 	// and Verifying are the settings with which it does.
 	Says      string
 	Verifying []Setting
+	// App, if set, is an application that gives the good answers, in place of
+	// Says: they depend on the request.
+	App func() *app.App
 	// Environ are the variables by which the application finds the service at
 	// an address. The model's processes have them, and what they start.
 	Environ func(s Settings, address string) []string
 	// Commands are its processes. Each gets a listener on loopback, bound by
 	// the lab, as file 3. The seed decides all that is drawn.
 	Commands func(s Settings, p Programs, seed uint64) []*exec.Cmd
+	// Open, if set, makes ready what is no process of the lab's, in place of
+	// Environ and Commands. Foreign says that the model runs as another user.
+	// Close, which may be nil, takes it away.
+	Open func(ctx context.Context, s Settings, l *Launch, foreign bool) (environ []string, close func() error, err error)
+	// Drivers says that the model's own programs must be those with drivers of
+	// databases; see Programs.
+	Drivers bool
+	// Hide, if set, takes out of a setting's value what nobody else is to see.
+	Hide func(key, value string) string
 	// Counts asks the running service what it has done since it was started.
 	Counts func(ctx context.Context, address string) (latency.Counts, error)
 	// Limit is how many calls a second it can take at most; 0 = any number.
@@ -45,7 +60,7 @@ type Service struct {
 }
 
 // Services returns the table of backing services.
-func Services() []Service { return []Service{upstreamService()} }
+func Services() []Service { return []Service{upstreamService(), databaseService()} }
 
 // LookupService finds a service by name; the error names the nearest known one.
 func LookupService(name string) (*Service, error) {
@@ -110,14 +125,37 @@ func (b Backing) String() string {
 	}
 	var parts []string
 	for i, o := range row.Options {
-		switch v := b.Settings[o.Key]; {
+		v := b.Settings[o.Key]
+		shown := v
+		if row.Hide != nil {
+			shown = row.Hide(o.Key, v)
+		}
+		switch {
 		case i == 0:
-			parts = append(parts, v)
+			parts = append(parts, shown)
 		case v != o.Default:
-			parts = append(parts, o.Key+" "+v)
+			parts = append(parts, o.Key+" "+shown)
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// MarshalJSON leaves out what nobody else is to see: results are passed on.
+func (b Backing) MarshalJSON() ([]byte, error) {
+	type plain Backing
+	shown := plain{b.Service, maps.Clone(b.Settings)}
+	if row, err := LookupService(b.Service); err == nil && row.Hide != nil {
+		for k, v := range shown.Settings {
+			shown.Settings[k] = row.Hide(k, v)
+		}
+	}
+	return json.Marshal(shown)
+}
+
+// Counted says whether the service tells what it has done.
+func (b Backing) Counted() bool {
+	row, err := LookupService(b.Service)
+	return err == nil && row.Counts != nil
 }
 
 // Wait is how long a call of the service takes on average when nobody else
@@ -146,6 +184,9 @@ type RunningService struct {
 	row     *Service
 	group   *process.Group // nil: it has no processes
 	address string
+	environ []string
+	close   func() error // nil: there is nothing to close
+	app     *app.App     // nil: it says what row.Says says
 }
 
 // ServiceReading is what a service has done and used since it was started.
@@ -187,27 +228,34 @@ func (i *Instance) startServices(ctx context.Context, l *Launch) (environ []stri
 	for _, b := range l.Services {
 		r := &RunningService{Backing: b}
 		if r.row, err = LookupService(b.Service); err == nil {
-			err = r.start(ctx, l)
+			err = r.start(ctx, l, i.configured.foreign())
 		}
 		i.services = append(i.services, r)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("start the backing service %s: %w", b.Service, err), stopServices(i.services))
 		}
-		environ = append(environ, r.row.Environ(b.Settings, r.address)...)
+		environ = append(environ, r.environ...)
+	}
+	if i.configured.Pool > 0 {
+		environ = append(environ, fmt.Sprintf("%s=%d", databasePoolVariable, i.configured.Pool))
 	}
 	return environ, nil
 }
 
 // start starts the service's processes and returns when they serve.
-func (r *RunningService) start(ctx context.Context, l *Launch) error {
-	if r.row.Commands == nil {
-		return nil
+func (r *RunningService) start(ctx context.Context, l *Launch, foreign bool) (err error) {
+	if r.row.App != nil {
+		r.app = r.row.App()
+	}
+	if r.row.Open != nil {
+		r.environ, r.close, err = r.row.Open(ctx, r.Settings, l, foreign)
+		return err
 	}
 	listener, address, err := process.Listen("127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	r.address = address
+	r.address, r.environ = address, r.row.Environ(r.Settings, address)
 	r.group, err = process.Start(process.Launch{
 		Commands: r.row.Commands(r.Settings, l.Programs, l.Seed), Listener: listener, Cores: l.ServiceCores, Log: l.Log,
 	})
@@ -223,10 +271,15 @@ func (r *RunningService) start(ctx context.Context, l *Launch) error {
 func stopServices(running []*RunningService) error {
 	var errs []error
 	for _, r := range slices.Backward(running) {
-		if r.group == nil {
-			continue
+		var err error
+		if r.group != nil {
+			err = r.group.Stop(time.Second)
 		}
-		if err := r.group.Stop(time.Second); err != nil {
+		if r.close != nil {
+			err = errors.Join(err, r.close())
+			r.close = nil
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("stop the backing service %s: %w", r.Service, err))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"gatewaylab/servers/process"
@@ -65,8 +66,12 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 	if c.Target != nil {
 		return c.Target.meet(ctx, c)
 	}
-	if err := c.Available(); err != nil {
+	err := c.AvailableFor(l.Services)
+	if err != nil {
 		return nil, err
+	}
+	if l.Programs, err = l.Programs.with(l.Services); err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Spec, err)
 	}
 	settings, scheme := c.secured(l.TLS)
 	addr := l.Addr
@@ -194,6 +199,41 @@ func (c *Configured) Available() error {
 		return fmt.Errorf("%s: %w", c.Spec, err)
 	}
 	return nil
+}
+
+// AvailableFor says so of a model that is to use the services, too: whether its
+// application has the drivers.
+func (c *Configured) AvailableFor(services []Backing) error {
+	if err := c.Available(); err != nil {
+		return err
+	}
+	for _, b := range services {
+		if _, err := real.Find(c.drivers(b)); err != nil {
+			return fmt.Errorf("%s, to ask a database: %w", c.Spec.Model, err)
+		}
+	}
+	return nil
+}
+
+// drivers are what an application in Python needs for a database. (sqlite3 is a
+// part of Python.)
+func (c *Configured) drivers(b Backing) []real.Need {
+	needs := c.needs()
+	inPython := slices.ContainsFunc(needs, func(n real.Need) bool {
+		return n.Kind == real.PythonModule || n.Kind == real.UWSGIPlugin || n.Name == "wsgi" || n.Name == "python3"
+	})
+	async := c.Model.Interface == "ASGI" || c.Model.Name == "tornado"
+	switch {
+	case b.Service != DatabaseService || !inPython:
+		return nil
+	case b.InFile() && async:
+		return []real.Need{{Kind: real.PythonModule, Name: "aiosqlite"}}
+	case b.InFile():
+		return nil
+	case async:
+		return []real.Need{{Kind: real.PythonModule, Name: "asyncpg"}}
+	}
+	return []real.Need{{Kind: real.PythonModule, Name: "psycopg2"}}
 }
 
 // Available says whether the programs that the front needs are installed.

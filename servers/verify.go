@@ -37,6 +37,12 @@ func Probes() []Probe {
 		{Method: "GET", Target: "/locked?wait=1&hold=1"},
 		{Method: "GET", Target: "/block?ms=1"},
 		{Method: "GET", Target: "/upstream"},
+		{Method: "GET", Target: "/db?op=select&key=1000000"},
+		{Method: "GET", Target: "/db?op=update&key=7&hold=1"},
+		{Method: "GET", Target: "/db?op=update&key=7"},
+		{Method: "GET", Target: "/db?key=7"},
+		{Method: "GET", Target: "/db?op=slow&ms=1&rows=100"},
+		{Method: "GET", Target: "/db?op=drop"},
 		{Method: "GET", Target: "/echo?a=1&b=two%20words&a=3", Header: [][2]string{{"X-Lab", "one"}, {"X-Lab", "two"}, {"Accept", "text/plain"}}},
 		{Method: "POST", Target: "/echo", Header: [][2]string{{"Content-Type", "text/x-probe"}}, Body: "name=value"},
 		{Method: "PUT", Target: "/upload", Body: big},
@@ -96,6 +102,9 @@ func (i *Instance) ofService(p Probe, got *answer) bool {
 	}
 	path, _, _ := strings.Cut(p.Target, "?")
 	for _, s := range Services() {
+		if path == s.Route && s.App != nil && got.status == http.StatusOK {
+			return true // how many updates there were, for one, is not known either
+		}
 		if path == s.Route && got.differsFrom(&answer{http.StatusOK, "text/plain; charset=utf-8", []byte(s.Says)}) == nil {
 			return true
 		}
@@ -207,6 +216,9 @@ func excerpt(b []byte, at int) []byte { return b[max(0, at-20):min(len(b), at+40
 func (i *Instance) expected(p Probe) (*answer, error) {
 	for _, r := range i.services {
 		if path, _, _ := strings.Cut(p.Target, "?"); path == r.row.Route {
+			if r.app != nil {
+				return saidBy(r.app, p, i.probeHost())
+			}
 			return &answer{http.StatusOK, "text/plain; charset=utf-8", []byte(r.row.Says)}, nil
 		}
 	}
@@ -214,7 +226,9 @@ func (i *Instance) expected(p Probe) (*answer, error) {
 }
 
 // expected calls the application directly.
-func expected(p Probe, host string) (*answer, error) {
+func expected(p Probe, host string) (*answer, error) { return saidBy(app.New(), p, host) }
+
+func saidBy(a *app.App, p Probe, host string) (*answer, error) {
 	target, query, _ := strings.Cut(p.Target, "?")
 	req := &app.Request{
 		Method: p.Method,
@@ -237,7 +251,7 @@ func expected(p Probe, host string) (*answer, error) {
 		req.Header = append(req.Header, app.Field{Name: name, Value: merged[name]})
 	}
 	var rec recorder
-	if err := app.New().Serve(&rec, req); err != nil {
+	if err := a.Serve(&rec, req); err != nil {
 		return nil, err
 	}
 	if p.Method == http.MethodHead {

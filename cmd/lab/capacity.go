@@ -15,7 +15,6 @@ import (
 	"gatewaylab/reports"
 	"gatewaylab/scenarios"
 	"gatewaylab/scenarios/capacity"
-	"gatewaylab/servers"
 )
 
 // capacityFlags are lab capacity's flags as given.
@@ -261,8 +260,8 @@ func (f *capacityFlags) rates(q *scenarios.Inquiry, o capacity.Objective, window
 
 // runCapacity runs the plan and shows what came of it.
 func runCapacity(ctx context.Context, s streams, plan *scenarios.Plan, f *capacityFlags) error {
-	var err error
-	if plan.Programs, err = servers.FindPrograms(ctx, s.err); err != nil {
+	err := findPrograms(ctx, s, plan)
+	if err != nil {
 		return err
 	}
 	if plan.Store, err = scenarios.Create(resultsFolder(f.out, plan.Name)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,6 @@ import (
 	"gatewaylab/reports"
 	"gatewaylab/scenarios"
 	"gatewaylab/scenarios/load"
-	"gatewaylab/servers"
 )
 
 // compareFlags are lab compare's flags as given; zero values mean that the
@@ -332,7 +332,7 @@ func command(c *cobra.Command, specs []string, seed uint64) []string {
 				}
 				return
 			}
-			words = append(words, "--"+fl.Name, canonical(fl.Name, fl.Value.String()))
+			words = append(words, "--"+fl.Name, withoutPassword(canonical(fl.Name, fl.Value.String())))
 		}
 	})
 	return append(words, "--seed", fmt.Sprint(seed))
@@ -344,7 +344,7 @@ func compare(ctx context.Context, s streams, plan *scenarios.Plan, f *compareFla
 	if err != nil {
 		return err
 	}
-	if plan.Programs, err = servers.FindPrograms(ctx, s.err); err != nil {
+	if err := findPrograms(ctx, s, plan); err != nil {
 		return err
 	}
 	if plan.Store, err = scenarios.Create(resultsFolder(f.out, plan.Name)); err != nil {
@@ -427,3 +427,10 @@ func terminal(w any) (*os.File, bool) {
 	}
 	return f, isTerminal(f)
 }
+
+// withoutPassword hides the password of a URL in a flag's value.
+func withoutPassword(value string) string {
+	return urlPassword.ReplaceAllString(value, "${1}xxxxx@")
+}
+
+var urlPassword = regexp.MustCompile(`(\w+://[^/@:\s]*:)[^/@\s]*@`)

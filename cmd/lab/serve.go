@@ -47,6 +47,7 @@ func newServe(s streams) *cobra.Command {
   lab serve gunicorn:class=gthread              gunicorn, with the same application in Python
   lab serve prefork --upstream 'exponential 100ms, failures 1%'
                                                 a service for /upstream to call
+  lab serve threads --db 'sqlite, pool 4'       a database for /db to ask
   curl http://127.0.0.1:8000/                   lists what the application answers`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: modelArgs,
@@ -58,15 +59,22 @@ func newServe(s streams) *cobra.Command {
 			if err := back.read(); err != nil {
 				return misuse(c, err)
 			}
+			services, err := back.services()
+			if err != nil {
+				return misuse(c, err)
+			}
 			if config {
 				return showConfig(c, s, model, addr)
 			}
 			programs, err := servers.FindPrograms(c.Context(), s.err)
+			if err == nil && servers.NeedDrivers(services) {
+				programs, err = programs.WithDatabase(c.Context(), s.err)
+			}
 			if err != nil {
 				return err
 			}
 			inst, err := servers.Start(c.Context(), model, servers.Launch{
-				Programs: programs, Addr: addr, Expose: expose, Log: s.err, Services: back.given, Seed: rand.Uint64(),
+				Programs: programs, Addr: addr, Expose: expose, Log: s.err, Services: services, Seed: rand.Uint64(),
 			})
 			if err != nil {
 				return err

@@ -61,6 +61,7 @@ Traffic can be said here instead of in a scenario file. With --load or
   UPSTREAM DELAY [, rate 500/s] [, places 8] [, queue 100] [, failures 1%]
            [, closes 1%]; a DELAY is 100ms, exponential 100ms,
            uniform 50ms 150ms, or lognormal 100ms 1.5
+  DB       sqlite or postgres://… [, pool 8]
   CROWD    [NAME:] N slow-send at 100B/s REQUEST
            [NAME:] N slow-read at 10KB/s REQUEST
            [NAME:] N idle [every DURATION] [REQUEST]
@@ -153,7 +154,7 @@ var decisive = []string{
 // apply puts the flags in place of what the scenario says. What it said that
 // has no use any more goes.
 func (f *trafficFlags) apply(sc *scenarios.Scenario) {
-	if slices.ContainsFunc(decisive, f.changed) || len(f.backing.given) > 0 {
+	if slices.ContainsFunc(decisive, f.changed) || len(f.backing.given) > 0 || f.backing.dsn != "" {
 		sc.Expect = nil
 	}
 	if f.changed("load") {

@@ -6,6 +6,11 @@
 //	labserver [--app PATH] MODEL key=value…
 //	labserver latency key=value…
 //	labserver guard [--stop SIGNAL] [--stdin] [--activate] [--unprivileged] PROGRAM ARG…
+//	labserver database make FILE
+//	labserver database ready
+//
+// The last two are for one that is built with the drivers of databases (-tags
+// database), which is another program: see package database.
 //
 // A trace starts it in place of a program whose input and output are to be
 // recorded; see package recorder.
@@ -69,6 +74,8 @@ func run(args []string, stderr io.Writer) int {
 		return guard(flags.Args()[1:], stderr)
 	case "latency":
 		return slow(flags.Args()[1:], stderr)
+	case "database":
+		return tendDatabase(flags.Args()[1:], stderr)
 	}
 	serve, options, err := choose(flags.Args())
 	if err != nil {

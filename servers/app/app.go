@@ -54,4 +54,11 @@ type Demand struct {
 	// it runs on. Where requests share one, all of them wait meanwhile: that
 	// thread answers no more than 1000/Block such requests a second.
 	Block int `json:"block,omitempty"`
+	// Query is how many of the milliseconds of Wait it spends with a connection
+	// of its process's pool in its hands: with p connections in all, the server
+	// answers no more than 1000·p/Query such requests a second.
+	Query int `json:"query,omitempty"`
+	// Write is how many of the milliseconds of Query are those of a transaction
+	// that writes, of which some databases allow one at a time.
+	Write int `json:"write,omitempty"`
 }

@@ -24,6 +24,17 @@ fields of GET and no body.
 	                                      of a pool if the server has one
 	GET /upstream?timeout=1000
 	                 upstream says done   what another service answered
+	GET /db?op=select&key=1
+	                 key 1
+	                 name 0005deece678
+	                 number 427799
+	                 updates 0            how many /db?op=update there were
+	GET /db?op=update&key=1&hold=0
+	                 updated 1
+	GET /db?op=slow&ms=20&rows=0
+	                 waited 20 ms
+	                 read 0 rows
+	                 sum 0                of the numbers in the first rows
 	ANY /echo        method GET
 	                 path /echo
 	                 query a=1&b=2        "query " where there is none
@@ -97,6 +108,25 @@ does:
 Where a request has a thread the call blocks it; a goroutine waits in the
 runtime's poller, and a request on an event loop in that loop's, never in a
 pool.
+
+/db asks the database that the environment variable GATEWAYLAB_DB names: the
+path of a file of SQLite's, or the URL of a database of PostgreSQL's. Its table
+has a million rows, with the keys 1 to 1000000. select reads a row by its key;
+update counts an update of one, in a transaction that stays open for hold ms, as
+one does in which there is something else to be done; slow is a query that waits
+for ms, in the database, and sums the numbers of the first rows. Each takes one
+of the process's connections for as long as it lasts, of which there are at most
+as many as GATEWAYLAB_DB_POOL says (8 without it); who finds none free waits for
+one, in the order in which all came. A connection is opened when it is first
+needed; a program that is started for each request opens one each time. Where
+each request has a thread the driver blocks it; on an event loop there is an
+asynchronous one. SQLite is asked for a lock for 5 s at the most.
+No driver speaks to either database from Perl, C and the shell here.
+
+	501 not implemented: there is no database; lab brings one with --db sqlite
+	501 not implemented: this program was built without a driver; …    and other reasons why this one can't
+	503 service unavailable: the database is busy    a lock that was not had in time, or too many connections
+	500 internal server error: the database: …       anything else
 
 Where the environment variable GATEWAYLAB_SLOW is set to a whole number n from
 1 to 100, whatever waits, waits n times as long as it says (the lock is held for

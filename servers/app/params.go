@@ -31,6 +31,10 @@ func waiting() param   { return param{key: "wait", absent: 40, high: 600_000} }
 func holding() param   { return param{key: "hold", absent: 10, high: 60_000} }
 func blocking() param  { return param{key: "ms", absent: 200, high: 60_000} }
 func patience() param  { return param{key: "timeout", absent: 1000, low: 1, high: 60_000} }
+func rowKey() param    { return param{key: "key", absent: 1, low: 1, high: Items} }
+func slowQuery() param { return param{key: "ms", absent: 20, high: 60_000} }
+func rows() param      { return param{key: "rows", high: Items} }
+func open() param      { return param{key: "hold", high: 60_000} }
 func size() param      { return param{key: "n", absent: 1024, high: 64 << 20} }
 func mebibytes() param { return param{key: "mib", absent: 1, high: 1024} }
 
@@ -101,6 +105,8 @@ func DemandOf(target string) Demand {
 		return Demand{Wait: v[0] + v[1], Lock: v[1]}
 	case "/block":
 		return Demand{Wait: v[0], Block: v[0]}
+	case "/db":
+		return demandOfQuery(query, v)
 	case "/stream":
 		return Demand{Wait: (v[0] - 1) * v[1]}
 	case "/bytes":

@@ -11,6 +11,7 @@ func routes() []route {
 		{"/locked", readOnly, (*App).locked, []param{waiting(), holding()}, "/locked?wait=40&hold=10      waits, then holds the one lock of all processes"},
 		{"/block", readOnly, (*App).block, []param{blocking()}, "/block?ms=200                waits and holds its thread, as a library does that knows no event loop"},
 		{"/upstream", readOnly, (*App).upstreamed, []param{patience()}, "/upstream?timeout=1000       calls another service and says what it said"},
+		{"/db", readOnly, (*App).db, []param{rowKey(), slowQuery(), rows(), open()}, "/db?op=select&key=1           asks a database: select, update (key, hold) or slow (ms, rows)"},
 		{"/echo", "", (*App).echo, nil, "/echo                        the request as the application saw it"},
 		{"/upload", "POST, PUT", (*App).upload, nil, "/upload                      takes a body, answers its size and digest"},
 		{"/stream", readOnly, (*App).stream, []param{chunks(), every()}, "/stream?chunks=5&every=100   a line, a pause of 100 ms, a line …"},

@@ -18,7 +18,9 @@ type App struct {
 	mu     sync.Mutex
 	leaked [][]byte // what /leak keeps; here, so that it goes with the App
 
-	lock lock
+	lock  lock
+	store store
+
 	slow int // how many times as long it waits as it says
 
 	upstream upstream

@@ -164,8 +164,8 @@ func (s *Site) cgiProgram(language string) (string, error) {
 	}
 	python := ""
 	if language == "python" {
-		py, lacks := FindPython()
-		if len(lacks) > 0 || py == nil {
+		py, _ := FindPython("psycopg2") // or one without, which serves all but PostgreSQL
+		if py == nil {
 			return "", &MissingError{[]Need{{Executable, "python3"}}}
 		}
 		python = py.Path

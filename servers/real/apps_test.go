@@ -37,6 +37,8 @@ var asked = []struct{ method, target, body string }{
 	{"GET", "/cpu?units=0", ""}, {"GET", "/cpu?units=1", ""}, {"GET", "/mixed?units=1&ms=2", ""},
 	{"GET", "/locked?wait=1&hold=2", ""}, {"HEAD", "/locked?wait=0&hold=0", ""}, {"GET", "/block?ms=1", ""},
 	{"GET", "/upstream", ""}, {"HEAD", "/upstream?timeout=5", ""}, {"GET", "/upstream?timeout=0", ""}, {"POST", "/upstream", ""},
+	{"GET", "/db", ""}, {"HEAD", "/db?op=slow", ""}, {"GET", "/db?x=1&op=update&op=drop", ""}, {"GET", "/db?op=drop%20it&key=5", ""}, {"GET", "/db?op", ""},
+	{"GET", "/db?op=selects", ""}, {"GET", "/db?key=0", ""}, {"GET", "/db?ms=60001", ""}, {"GET", "/db?rows=-1", ""}, {"GET", "/db?hold=x", ""}, {"POST", "/db", ""},
 	{"GET", "/echo", ""}, {"PATCH", "/echo?a=%20&b", "abc"}, {"PUT", "/upload", "abc"}, {"POST", "/upload", ""},
 	{"GET", "/stream?chunks=3&every=1", ""}, {"GET", "/stream?chunks=1&every=1ms", ""}, {"HEAD", "/stream", ""},
 	{"GET", "/bytes?n=0", ""}, {"GET", "/bytes?n=70", ""}, {"GET", "/bytes?n=70000&every=1", ""}, {"HEAD", "/bytes", ""},

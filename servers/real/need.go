@@ -84,6 +84,9 @@ var packages = map[Need]struct{ debian, homebrew string }{
 	{PythonModule, "django"}:     {"python3-django", ""},
 	{PythonModule, "fastapi"}:    {"python3-fastapi", ""},
 	{PythonModule, "quart"}:      {"python3-quart", ""},
+	{PythonModule, "aiosqlite"}:  {"python3-aiosqlite", ""},
+	{PythonModule, "asyncpg"}:    {"python3-asyncpg", ""},
+	{PythonModule, "psycopg2"}:   {"python3-psycopg2", ""},
 }
 
 // Find finds all that is needed, or says what is missing and how to install it,

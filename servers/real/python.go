@@ -26,7 +26,7 @@ type Interpreter struct {
 // takes longer than looking.
 var pythonModules = []string{
 	"gunicorn", "gevent", "eventlet", "tornado", "uvicorn", "uvloop", "httptools", "websockets", "h11", "hypercorn",
-	"daphne", "werkzeug", "flask", "django", "fastapi", "quart", "nbclient",
+	"daphne", "werkzeug", "flask", "django", "fastapi", "quart", "nbclient", "aiosqlite", "asyncpg", "psycopg2",
 }
 
 // question has a Python print where it is, its version, and the modules it has.

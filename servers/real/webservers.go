@@ -14,10 +14,14 @@ const slowVariable = "GATEWAYLAB_SLOW"
 // passed are the variables of the lab's that the application needs, for the
 // configuration of those that hand nothing on unless it is named. What is named
 // has to be set; see unset.
-func passed() []string { return []string{"GATEWAYLAB_LOCK", slowVariable, "GATEWAYLAB_UPSTREAM"} }
+func passed() []string {
+	return []string{"GATEWAYLAB_LOCK", slowVariable, "GATEWAYLAB_UPSTREAM", "GATEWAYLAB_DB", "GATEWAYLAB_DB_POOL"}
+}
 
 // unset is what the variables are where the lab doesn't set them.
-func unset() []string { return []string{slowVariable + "=1", "GATEWAYLAB_UPSTREAM="} }
+func unset() []string {
+	return []string{slowVariable + "=1", "GATEWAYLAB_UPSTREAM=", "GATEWAYLAB_DB=", "GATEWAYLAB_DB_POOL="}
+}
 
 // Nginx is nginx by itself: it runs no application, and answers what it can
 // answer without one.

@@ -89,6 +89,8 @@ func reason(status int) string {
 		return "Not Implemented"
 	case 502:
 		return "Bad Gateway"
+	case 503:
+		return "Service Unavailable"
 	case 504:
 		return "Gateway Timeout"
 	}

@@ -141,6 +141,8 @@ func statusLine(status int) string {
 		return "501 Not Implemented"
 	case 502:
 		return "502 Bad Gateway"
+	case 503:
+		return "503 Service Unavailable"
 	case 504:
 		return "504 Gateway Timeout"
 	}

@@ -603,6 +603,28 @@ static void block(void) {
 	answer(200, &s, "");
 }
 
+/* A driver is a library for each database, and none is linked here. */
+static void db(void) {
+	static const param params[] = {{"key", 1, 1, 1000000, 0, 0}, {"ms", 20, 0, 60000, 0, 0},
+		{"rows", 0, 0, 1000000, 0, 0}, {"hold", 0, 0, 60000, 0, 0}};
+	long value;
+	size_t n = 0;
+	for (size_t i = 0; i < sizeof params / sizeof *params; i++)
+		if (number(&params[i], &value))
+			return;
+	const char *op = lookup("op", &n), *name = getenv("GATEWAYLAB_DB");
+	if (op && !(n == 6 && (!strncmp(op, "select", 6) || !strncmp(op, "update", 6))) && !(n == 4 && !strncmp(op, "slow", 4))) {
+		string s = {0};
+		say(&s, "400 bad request: op=");
+		say_escaped(&s, op, n < 40 ? n : 40, 1);
+		say(&s, ": expected select, update or slow\n");
+		answer(400, &s, "");
+		return;
+	}
+	answer_text(501, name && *name ? "501 not implemented: there is no driver of a database in C here\n" :
+		"501 not implemented: there is no database; lab brings one with --db sqlite\n");
+}
+
 static void stream(void) {
 	long chunks, every;
 	if (number(&(param){"chunks", 5, 1, 100000, 0, 0}, &chunks) || number(&(param){"every", 100, 0, 60000, "ms", "milliseconds, "}, &every))
@@ -720,7 +742,7 @@ static void leak(void) {
 static const struct { const char *path, *allow; void (*handle)(void); } routes[] = {
 	{"/", read_only, index_}, {"/hello", read_only, hello}, {"/wait", read_only, wait_}, {"/cpu", read_only, cpu},
 	{"/mixed", read_only, mixed}, {"/locked", read_only, locked}, {"/block", read_only, block},
-	{"/upstream", read_only, upstream}, {"/echo", "", echo},
+	{"/upstream", read_only, upstream}, {"/db", read_only, db}, {"/echo", "", echo},
 	{"/upload", "POST, PUT", upload}, {"/stream", read_only, stream}, {"/bytes", read_only, bytes},
 	{"/static/", read_only, static_}, {"/ws", read_only, ws}, {"/crash", read_only, crash}, {"/hang", read_only, hang},
 	{"/leak", read_only, leak},

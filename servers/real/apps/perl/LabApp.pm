@@ -34,6 +34,7 @@ my %ROUTES = (
 	'/locked' => [ $GET, \&locked, [ 'wait', 40, 0, 600_000 ], [ 'hold', 10, 0, 60_000 ] ],
 	'/block'  => [ $GET, sub { pause_ms($_[1]); text($_[0], 200, "blocked $_[1] ms\n") }, [ 'ms', 200, 0, 60_000 ] ],
 	'/upstream' => [ $GET, \&upstream, [ 'timeout', 1000, 1, 60_000 ] ],
+	'/db'     => [ $GET, \&db, [ 'key', 1, 1, 1_000_000 ], [ 'ms', 20, 0, 60_000 ], [ 'rows', 0, 0, 1_000_000 ], [ 'hold', 0, 0, 60_000 ] ],
 	'/echo'   => [ '', \&echo ],
 	'/upload' => [ 'POST, PUT', \&upload ],
 	'/stream' => [ $GET, \&stream, [ 'chunks', 5, 1, 100_000 ], [@EVERY] ],
@@ -195,6 +196,17 @@ sub called {
 		my $read = sysread $socket, $got, 4096, length $got;
 		return -1, 'closed the connection in place of an answer' unless $read;
 	}
+}
+
+# A driver for Perl is a package for each database, and none speaks here.
+sub db {
+	my ($r) = @_;
+	my $op = lookup($r->{query}, 'op') // 'select';
+	return text($r, 400, '400 bad request: op=' . escape(substr($op, 0, 40), 1) . ": expected select, update or slow\n")
+		unless $op =~ /\A(?:select|update|slow)\z/;
+	text($r, 501, '501 not implemented: ' . ($ENV{GATEWAYLAB_DB}
+		? "there is no driver of a database in Perl here\n"
+		: "there is no database; lab brings one with --db sqlite\n"));
 }
 
 sub digested {

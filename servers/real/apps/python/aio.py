@@ -34,6 +34,10 @@ async def answer(request, gone=None):
                 import upstream_aio
 
                 result = await upstream_aio.call(value)
+            elif step == labapp.QUERY:
+                import database_aio
+
+                result = await database_aio.ask(*value)
             elif gone:
                 await gone()
                 return None

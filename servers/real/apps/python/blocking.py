@@ -31,6 +31,10 @@ def answer(request):
                 import upstream
 
                 result = upstream.call(value)
+            elif step == labapp.QUERY:
+                import database
+
+                result = database.ask(*value)
             else:
                 while True:
                     time.sleep(3600)

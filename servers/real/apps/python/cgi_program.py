@@ -7,7 +7,7 @@ import sys
 
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
            426: "Upgrade Required", 500: "Internal Server Error", 501: "Not Implemented",
-           502: "Bad Gateway", 504: "Gateway Timeout"}
+           502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
 
 
 def main():

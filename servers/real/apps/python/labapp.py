@@ -12,7 +12,7 @@ measured result.
 
 import os
 
-SLEEP, BLOCK, WORK, LOCK, UNLOCK, READ, HANG, CALL = range(8)
+SLEEP, BLOCK, WORK, LOCK, UNLOCK, READ, HANG, CALL, QUERY = range(9)
 
 READ_ONLY = "GET, HEAD"
 TEXT = "text/plain; charset=utf-8"
@@ -185,6 +185,48 @@ def address(text):
 UPSTREAM = address(os.environ.get("GATEWAYLAB_UPSTREAM", ""))
 
 
+def db(request, key, ms, rows, hold):
+    op = lookup(request.query, "op")
+    if op is None:
+        op = "select"
+    if op not in ("select", "update", "slow"):
+        return text(400, f"400 bad request: op={escape(op[:40])}: expected select, update or slow\n")
+    if not DATABASE:
+        return text(501, "501 not implemented: there is no database; lab brings one with --db sqlite\n")
+    values = {"select": (key,), "update": (key, pause(hold)), "slow": (pause(ms), rows)}[op]
+    fault, answer = yield QUERY, (op, *values)
+    if fault:
+        return text(*fault)
+    if op == "update":
+        return text(200, f"updated {key}\n")
+    if op == "slow":
+        return text(200, f"waited {ms} ms\nread {rows} rows\nsum {answer}\n")
+    name, number, updates = answer
+    return text(200, f"key {key}\nname {name}\nnumber {number}\nupdates {updates}\n")
+
+
+DATABASE = os.environ.get("GATEWAYLAB_DB", "")
+POOL_SIZE = int(os.environ.get("GATEWAYLAB_DB_POOL") or 8)
+BUSY_TIMEOUT = 5.0  # seconds that SQLite tries to get a lock
+
+
+def is_postgres(name):
+    return name.startswith(("postgres://", "postgresql://"))
+
+
+def lacks(missing):
+    return 501, f"501 not implemented: Python has no {missing.name}\n"
+
+
+def fault_of(fault):
+    """What is answered if a driver fails: its words are all that the drivers
+    have in common."""
+    said = str(fault).encode("ascii", "replace").decode()
+    if any(s in said for s in ("database is locked", "too many clients", "connection slots", "too many connections")):
+        return 503, "503 service unavailable: the database is busy\n"
+    return 500, f"500 internal server error: the database: {escape(said)}\n"
+
+
 def echo(request):
     size, digest = yield from digested()
     lines = [
@@ -300,6 +342,9 @@ ROUTES = {
     "/locked": (locked, READ_ONLY, (Param("wait", 40, 0, 600_000), Param("hold", 10, 0, 60_000))),
     "/block": (block, READ_ONLY, (Param("ms", 200, 0, 60_000),)),
     "/upstream": (upstream, READ_ONLY, (Param("timeout", 1000, 1, 60_000),)),
+    "/db": (db, READ_ONLY, (
+        Param("key", 1, 1, 1_000_000), Param("ms", 20, 0, 60_000), Param("rows", 0, 0, 1_000_000), Param("hold", 0, 0, 60_000),
+    )),
     "/echo": (echo, "", ()),
     "/upload": (upload, "POST, PUT", ()),
     "/stream": (stream, READ_ONLY, (Param("chunks", 5, 1, 100_000), Param("every", 100, 0, 60_000, "ms", "milliseconds, "))),

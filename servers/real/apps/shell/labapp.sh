@@ -210,6 +210,36 @@ held $hold ms"
 		say '501 Not Implemented' '501 not implemented: there is no upstream; lab starts one with --upstream 100ms'
 	fi
 	;;
+/db)
+	only GET HEAD
+	number key key 1 1 1000000
+	number ms ms 20 0 60000
+	number rows rows 0 0 1000000
+	number hold hold 0 0 60000
+	case \&$query\& in
+	*\&op=* | *\&op\&*)
+		rest=\&$query\&
+		while :; do
+			rest=${rest#*&} pair=${rest%%&*}
+			case $pair in op | op=*) break ;; esac
+		done
+		op=${pair#op} op=${op#=}
+		;;
+	*) op=select ;;
+	esac
+	case $op in
+	select | update | slow) ;;
+	*)
+		say '400 Bad Request' "400 bad request: op=$(escaped "$(printf '%.40s' "$op")"): expected select, update or slow"
+		exit
+		;;
+	esac
+	if [ "$GATEWAYLAB_DB" ]; then
+		say '501 Not Implemented' '501 not implemented: a shell has no driver of a database'
+	else
+		say '501 Not Implemented' '501 not implemented: there is no database; lab brings one with --db sqlite'
+	fi
+	;;
 /echo) echo_ ;;
 /upload)
 	only POST PUT

@@ -1,0 +1,5 @@
+//go:build !database
+
+package app
+
+func openDatabase(string, int) (Database, error) { return nil, errNoDriver }

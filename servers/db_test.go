@@ -1,0 +1,179 @@
+//go:build linux
+
+package servers_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gatewaylab/servers"
+)
+
+// database are the programs with drivers, and the table, once for all tests.
+var database = sync.OnceValues(func() (servers.Programs, error) {
+	p, err := programs()
+	if err != nil {
+		return p, err
+	}
+	return p.WithDatabase(context.Background(), io.Discard)
+})
+
+// asking starts a model that has a database.
+func asking(t *testing.T, spec, settings string) *servers.Instance {
+	t.Helper()
+	p, err := database()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := servers.Resolve(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dsn, pool, _ := strings.Cut(settings, " ")
+	given := []servers.Setting{{Key: "dsn", Value: dsn}}
+	if pool != "" {
+		given = append(given, servers.Setting{Key: "pool", Value: pool})
+	}
+	b, err := servers.NewBacking(servers.DatabaseService, given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	orSkip(t, c.AvailableFor([]servers.Backing{b}))
+	inst, err := servers.Start(t.Context(), c, servers.Launch{Programs: p, Services: []servers.Backing{b}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stopped(t, spec, inst)
+}
+
+// orSkip skips a test for want of a program.
+func orSkip(t *testing.T, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case os.Getenv("LAB_REQUIRE") != "":
+		t.Fatalf("%v, and LAB_REQUIRE is set", err)
+	default:
+		t.Skip(err)
+	}
+}
+
+// The models whose ways of asking a database differ, and what each is asked in
+// Python with a blocking and with an asynchronous driver.
+func askers() []string {
+	return []string{
+		"cgi", "serial", "prefork", "threads", "eventloop", "async", "fastcgi", "nginx+scgi",
+		"gunicorn:workers=2", "gunicorn:class=gthread,workers=1", "gunicorn:class=gevent,workers=1", "gunicorn:class=eventlet,workers=1",
+		"uwsgi-server:workers=2", "uvicorn", "hypercorn", "daphne", "tornado", "apache:mod=cgid,app=python", "apache:mod=cgid,app=go", "apache:mod=wsgi",
+	}
+}
+
+// Every model gives the same answers from a database of SQLite's, and finds it
+// as if nobody had used it.
+func TestModelsAskSQLite(t *testing.T) {
+	for _, spec := range askers() {
+		t.Run(spec, func(t *testing.T) {
+			inst := asking(t, spec, "sqlite")
+			verify(t, inst)
+			if got := bodyOf(t, inst, "/db?key=7"); !strings.HasSuffix(got, "updates 2\n") {
+				t.Errorf("after two updates: %q", got)
+			}
+		})
+	}
+	if left, _ := filepath.Glob(filepath.Join("/dev/shm", "lab-db-*")); len(left) > 0 {
+		t.Logf("other labs run, or left behind: %q", left)
+	}
+}
+
+// The same from PostgreSQL, by way of each driver, one after the other.
+func TestModelsAskPostgreSQL(t *testing.T) {
+	url := postgres(t)
+	for _, spec := range []string{
+		"cgi", "prefork", "threads", "eventloop", "async",
+		"gunicorn:workers=1", "gunicorn:class=gevent,workers=1", "gunicorn:class=eventlet,workers=1", "uvicorn", "tornado", "apache:mod=cgid,app=python",
+	} {
+		t.Run(spec, func(t *testing.T) { verify(t, asking(t, spec, url)) })
+	}
+	t.Run("too many connections", func(t *testing.T) {
+		inst := asking(t, "async", url+" 100")
+		var mu sync.Mutex
+		seen := map[string]int{}
+		var all sync.WaitGroup
+		for range 80 {
+			all.Go(func() {
+				got := bodyOf(t, inst, "/db?op=slow&ms=500")
+				mu.Lock()
+				seen[got]++
+				mu.Unlock()
+			})
+		}
+		all.Wait()
+		if seen["503 service unavailable: the database is busy\n"] == 0 || seen["waited 500 ms\nread 0 rows\nsum 0\n"] == 0 || len(seen) != 2 {
+			t.Errorf("of 40 connections 80 wanted one each: %v", seen)
+		}
+	})
+}
+
+// No process has more connections than its pool, whoever says how large it is.
+func TestPoolIsHonoured(t *testing.T) {
+	for _, spec := range []string{
+		"async", "threads:workers=1,threads=8", "eventloop", "gunicorn:class=gthread,workers=1,threads=8", "uvicorn",
+	} {
+		for name, instance := range map[string]func(*testing.T) *servers.Instance{
+			"of the service": func(t *testing.T) *servers.Instance { return asking(t, spec, "sqlite 2") },
+			"of the model": func(t *testing.T) *servers.Instance {
+				return asking(t, spec+map[bool]string{true: ",", false: ":"}[strings.Contains(spec, ":")]+"db_pool=2", "sqlite 8")
+			},
+		} {
+			t.Run(spec+" "+name, func(t *testing.T) {
+				inst := instance(t)
+				const each = 100 * time.Millisecond
+				var all sync.WaitGroup
+				begun := time.Now()
+				for range 6 {
+					all.Go(func() {
+						if got := bodyOf(t, inst, fmt.Sprintf("/db?op=slow&ms=%d", each.Milliseconds())); !strings.HasPrefix(got, "waited") {
+							t.Error(got)
+						}
+					})
+				}
+				all.Wait()
+				if took := time.Since(begun); took < 3*each {
+					t.Errorf("6 queries of %v took %v with 2 connections", each, took)
+				}
+			})
+		}
+	}
+}
+
+func verify(t *testing.T, inst *servers.Instance) {
+	t.Helper()
+	if err := inst.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// bodyOf returns the body of an answer.
+func bodyOf(t *testing.T, inst *servers.Instance, target string) string {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(inst.URL() + target)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(b)
+}
