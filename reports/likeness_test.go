@@ -3,6 +3,8 @@ package reports
 import (
 	"math"
 	"testing"
+
+	"gatewaylab/scenarios"
 )
 
 func TestVerdicts(t *testing.T) {
@@ -59,5 +61,39 @@ func TestBetween(t *testing.T) {
 	}
 	if e := between([]float64{3}, []float64{2}, ratio); e.Median != 1.5 || e.Low != 1.5 || e.Confidence != 0 {
 		t.Errorf("of 1 and 1: %+v", e)
+	}
+}
+
+// Every known cause is of something that the suite compares.
+func TestCausesAreOfTheSuite(t *testing.T) {
+	s, err := scenarios.FindSuite("fidelity")
+	if err != nil || s == nil {
+		t.Fatalf("fidelity: %v, %v", s, err)
+	}
+	found := make([]int, len(causes()))
+	for _, p := range s.Pairs {
+		both, err := scenarios.Contestants([]string{p.Model.Spec, p.Twin.Spec})
+		if err != nil {
+			t.Fatal(err)
+		}
+		model, twin := both[0].Info(), both[1].Info()
+		for _, sc := range s.Situations {
+			for _, a := range sc.Compare {
+				why := causeOf(&model, &twin, sc.Name, a)
+				for i, c := range causes() {
+					if c.why == why && c.situation == sc.Name {
+						found[i]++
+					}
+				}
+			}
+		}
+	}
+	for i, c := range causes() {
+		if found[i] == 0 {
+			t.Errorf("%s v %s in %s, %q: the suite compares no such thing", c.model, c.twin, c.situation, c.aspect)
+		}
+	}
+	if why := causeOf(&scenarios.ModelInfo{Name: "prefork"}, &scenarios.ModelInfo{Name: "serial"}, "hang", scenarios.Recovery); why != "" {
+		t.Errorf("a pair of which nothing is known differs because %s", why)
 	}
 }
