@@ -69,7 +69,12 @@ func TestReadmeCommands(t *testing.T) {
 					url, _ := startServe(t, "prefork:workers=2")
 					args = strings.ReplaceAll(args, "http://127.0.0.1:8000", url)
 				}
-				args += " --trials 1 --warmup 0s --dash off --out " + filepath.Join(t.TempDir(), "out")
+				args += " --trials 1 --dash off --out " + filepath.Join(t.TempDir(), "out")
+				if strings.Contains(args, "--scenario fidelity") {
+					args = strings.ReplaceAll(args, "--scenario fidelity", "--scenario "+briefSuite(t))
+					break
+				}
+				args += " --warmup 0s"
 				if !strings.Contains(args, "--load") && !strings.Contains(args, "--scenario one-worker") {
 					args += " --for 60ms"
 				}
@@ -100,6 +105,19 @@ func TestReadmeCommands(t *testing.T) {
 	if ran < 5 {
 		t.Errorf("found %d lab commands in the README", ran)
 	}
+}
+
+// briefSuite is a suite that takes a moment and needs nothing installed.
+func briefSuite(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "brief.yaml")
+	pairs, situations, _ := strings.Cut(smallFidelity, "situations:")
+	waiting, _, _ := strings.Cut(situations, "  - name: hang")
+	pairs = regexp.MustCompile(`(?m)^    twin: .*$`).ReplaceAllString(pairs, "    twin: serial")
+	if err := os.WriteFile(file, []byte(pairs+"situations:"+waiting), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func invoke(t *testing.T, args string) (code int, stdout, stderr string) {
