@@ -380,3 +380,25 @@ func BenchmarkServer(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
 	b.ReportMetric(float64(n.Late.Microseconds())/float64(n.Ended()), "µs-late")
 }
+
+func FuzzParseDelay(f *testing.F) {
+	for _, text := range []string{"100ms", "fixed 1s", "exp 100ms", "uniform 50ms 150ms", "lognormal 100ms 1.5", "lognormal 1ns 10", "uniform 0s 10m"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := ParseDelay(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseDelay(d.String())
+		if err != nil || again != d {
+			t.Errorf("%q: %+v is written %q and read as %+v, %v", text, d, d, again, err)
+		}
+		rng := rand.New(rand.NewPCG(1, 2))
+		for range 10 {
+			if v := d.Draw(rng); v < 0 || v > MaxDelay {
+				t.Errorf("%q: draws %s", text, v)
+			}
+		}
+	})
+}
