@@ -37,6 +37,10 @@
 //	  "footnotes": []
 //	}
 //
+// The report of a run that looked for the load that models hold (lab capacity)
+// has "capacity" besides, a [Capacity]: the objective, what was found of each
+// model, and every point with its verdict; the points' figures are its cells.
+//
 // An estimate that is not known has "n": 0 and null for its figures, never 0.
 // A quantile that the sample can't support is absent from its object. A cell
 // with "not_spoken" was not measured, since its model doesn't speak the

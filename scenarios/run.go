@@ -74,7 +74,8 @@ const overhead = 60 * time.Millisecond
 
 func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 	r := &runner{plan: p, jobs: p.order(), on: on}
-	for _, j := range r.jobs {
+	for i, j := range r.jobs {
+		r.jobs[i].Total += p.Foreseen
 		if err := newAttack(j.cell.Scenario, "127.0.0.1:1").Check(); err != nil {
 			return nil, fmt.Errorf("scenario %s: %w", j.Ref.Scenario, err)
 		}

@@ -79,9 +79,9 @@ func TestReadmeCommands(t *testing.T) {
 					args += " --for 60ms"
 				}
 			case "capacity":
-				args += " --trials 1 --warmup 0s --for 60ms --to 100/s --curve=false --dash off --out " + filepath.Join(t.TempDir(), "out")
-				if strings.Contains(args, "--users") {
-					args = strings.ReplaceAll(args, " --to 100/s --curve=false", "")
+				args += " --trials 1 --warmup 0s --for 60ms --dash off --out " + filepath.Join(t.TempDir(), "out")
+				if !strings.Contains(args, "--users") {
+					args += " --from 200/s --to 200/s --curve=false"
 				}
 			case "report":
 				args = strings.ReplaceAll(args, "DIR", saved)
