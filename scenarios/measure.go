@@ -219,8 +219,12 @@ func (r *runner) arrivals(j job) uint64 {
 	if r.plan.suite != nil {
 		trial = 1
 	}
+	return arrivalsSeed(r.plan.Seed, j.Scenario, trial)
+}
+
+func arrivalsSeed(seed uint64, scenario string, trial int) uint64 {
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%d %s %d", r.plan.Seed, j.Scenario, trial)
+	_, _ = fmt.Fprintf(h, "%d %s %d", seed, scenario, trial)
 	return h.Sum64()
 }
 

@@ -39,7 +39,7 @@ func goList(t *testing.T) map[string]listed {
 // fails the test, so that a new one gets its place on purpose.
 func TestArrows(t *testing.T) {
 	may := map[string][]string{
-		"cmd/lab":            {"servers", "scenarios", "scenarios/capacity", "scenarios/expect", "scenarios/load", "reports", "reports/chart", "reports/checkup", "reports/dashboard", "reports/hops", "servers/trace"},
+		"cmd/lab":            {"servers", "scenarios", "scenarios/capacity", "scenarios/expect", "scenarios/load", "scenarios/predict", "reports", "reports/chart", "reports/checkup", "reports/dashboard", "reports/hops", "servers/trace"},
 		"cmd/labserver":      {"servers/latency", "servers/models", "servers/process", "servers/trace/recorder"},
 		"cmd/labapp":         {"servers/app", "servers/iface/cgi"},
 		"servers":            {"servers/process", "servers/app", "servers/latency", "servers/real"},
@@ -62,7 +62,8 @@ func TestArrows(t *testing.T) {
 
 		"scenarios/theory":     {},
 		"scenarios/simulation": {"scenarios/load"},
-		"reports":              {"scenarios", "scenarios/capacity", "scenarios/expect", "scenarios/load", "servers/app"},
+		"scenarios/predict":    {"scenarios", "scenarios/load", "scenarios/simulation", "scenarios/theory", "servers", "servers/app", "servers/latency"},
+		"reports":              {"scenarios", "scenarios/capacity", "scenarios/expect", "scenarios/load", "scenarios/predict", "servers", "servers/app"},
 		"reports/chart":        {"reports", "scenarios", "scenarios/load"},
 		"reports/checkup":      {"scenarios", "servers", "servers/process", "servers/real"},
 		"reports/dashboard":    {"reports", "scenarios", "scenarios/load", "servers/process"},

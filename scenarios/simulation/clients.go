@@ -36,7 +36,6 @@ func (s *sim) openEnded() {
 		return
 	}
 	if s.now >= s.length {
-		s.lateFirst = len(s.late)
 		return
 	}
 	p := s.late[s.lateFirst]

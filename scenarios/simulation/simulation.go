@@ -272,7 +272,7 @@ func (s *sim) run() {
 		case patience:
 			s.giveUp(s.oldest)
 		}
-		if s.now >= s.length && s.oldest == none && s.dueAt == never && s.lateFirst == len(s.late) {
+		if s.now >= s.length && s.oldest == none && s.dueAt == never {
 			break // whatever is still served is served in vain
 		}
 	}

@@ -13,6 +13,7 @@ type Summary struct {
 	Window     time.Duration
 	Requests   uint64 // simulated in all, warm-up included
 	Due        uint64 // of open stages, in the window
+	Unsent     uint64 // of those, never sent
 	Succeeded  uint64 // ended in the window
 	Failed     uint64
 	TimedOut   uint64        // of Failed, given up by their clients
@@ -139,6 +140,11 @@ func (t *tally) count(s *sim, q *request, o outcome) {
 func (t *tally) end(s *sim) {
 	if t.inside {
 		t.window(s, false)
+	}
+	for _, p := range s.late[s.lateFirst:] {
+		if t.within(p.due) {
+			t.Unsent++
+		}
 	}
 }
 

@@ -1,0 +1,206 @@
+package predict
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/load"
+	"gatewaylab/scenarios/theory"
+	"gatewaylab/servers"
+	"gatewaylab/servers/app"
+	"gatewaylab/servers/latency"
+)
+
+// facts are what formulas need to know of a cell. Times are seconds.
+type facts struct {
+	sc    *scenarios.Scenario
+	c     *servers.Configured
+	m     Machine
+	costs Costs
+
+	slots   int // requests at a time, of a queue; 0 = as many as come
+	split   int // queues that arrivals are split among at random
+	threads int // that requests share for blocking and computing; 0 = each its own
+
+	held     theory.Mix // that a request holds a slot
+	blocked  theory.Mix // of that, the shared thread
+	wait     float64    // of held, waiting
+	lock     float64
+	work     float64 // CPU of the application's work
+	cpu      float64 // of the server for a request, work included
+	random   bool    // requests differ
+	memory   bool    // held is exponential
+	unpriced string  // a request whose cost nobody knows
+}
+
+// trifle is the share of a wait below which CPU time beside it doesn't count.
+const trifle = 1. / 20
+
+func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs) *facts {
+	f := &facts{sc: sc, c: c, m: m, costs: costs, slots: c.Slots(), threads: c.Threads(), split: 1}
+	if c.Front != nil && c.Instances() > 1 && c.FrontSettings["balance"] == "random" {
+		f.split = c.Instances()
+		f.slots /= f.split
+	}
+	var held, blocked []theory.Mix
+	var weights []float64
+	sum, kinds := 0.0, 0
+	demands := sc.Demands()
+	for i := range sc.Requests {
+		r := &sc.Requests[i]
+		if r.Fault {
+			continue
+		}
+		w := cmp.Or(r.Weight, 1)
+		d := demands[i]
+		mix, exponential := f.mix(r, d)
+		held, weights = append(held, mix), append(weights, w)
+		blocked = append(blocked, theory.Fixed(float64(d.Block)/1e3))
+		f.wait += w * float64(d.Wait) / 1e3
+		f.lock += w * float64(d.Lock) / 1e3
+		f.work += w * float64(d.Units) * costs.Unit.Seconds()
+		f.random = f.random || mix.CV2() > 0
+		f.memory = exponential
+		kinds++
+		sum += w
+		if unpriced(r) && f.unpriced == "" {
+			f.unpriced = r.Title()
+		}
+	}
+	if sum == 0 {
+		return f
+	}
+	f.wait, f.lock, f.work = f.wait/sum, f.lock/sum, f.work/sum
+	f.random = f.random || kinds > 1
+	f.memory = f.memory && kinds == 1
+	f.held, f.blocked = theory.Mixed(held, weights), theory.Mixed(blocked, weights)
+	f.cpu = costs.Request.Seconds() + f.work
+	if f.cpu >= trifle*f.wait {
+		f.held = f.held.Plus(f.cpu)
+		f.memory = f.memory && f.cpu == 0
+	}
+	return f
+}
+
+// unpriced says whether what a request costs has never been measured for
+// itself: reading a body, sending a file, a message.
+func unpriced(r *scenarios.Request) bool {
+	path, _, _ := strings.Cut(r.Path, "?")
+	switch path {
+	case "/hello", "/wait", "/cpu", "/mixed", "/locked", "/block", "/stream", "/upstream", "/ws":
+		return r.Size > 1<<10 || len(r.Body) > 1<<10
+	}
+	return !strings.HasPrefix(path, "/static/")
+}
+
+// mix is how long a request waits, and whether that is exponential.
+func (f *facts) mix(r *scenarios.Request, d app.Demand) (m theory.Mix, exponential bool) {
+	wait := float64(d.Wait) / 1e3
+	if b, ok := f.backing(r); ok {
+		cv := b.Delay.CV()
+		mean := b.Delay.Mean().Seconds()
+		return theory.Mix{Mean: mean, Square: mean * mean * (1 + cv*cv)}, strings.HasPrefix(b.Delay.String(), "exponential")
+	}
+	_, text, drawn := strings.Cut(r.Path, "{")
+	text, _, _ = strings.Cut(text, "}")
+	words := strings.Fields(text)
+	switch {
+	case drawn && len(words) == 2 && words[0] == "exponential":
+		return theory.Exponential(wait), d.Units == 0 && d.Lock == 0
+	case drawn && len(words) == 3 && words[0] == "uniform":
+		low, _ := strconv.ParseFloat(words[1], 64) // Scenario.Check has read them
+		high, _ := strconv.ParseFloat(words[2], 64)
+		return theory.Uniform(low/1e3, high/1e3).Plus(wait - (low+high)/2e3), false
+	}
+	return theory.Fixed(wait), false
+}
+
+// backing is the service that a request calls.
+func (f *facts) backing(r *scenarios.Request) (latency.Config, bool) {
+	path, _, _ := strings.Cut(r.Path, "?")
+	for _, b := range f.sc.Backing {
+		if path == b.Route() {
+			if c, err := latency.ParseConfig(b.Settings); err == nil {
+				return c, true
+			}
+		}
+	}
+	return latency.Config{}, false
+}
+
+// spoken says whether the model speaks the scenario's protocol, as the table of
+// models has it.
+func spoken(sc *scenarios.Scenario, c *servers.Configured) bool {
+	versions := c.Model.HTTP
+	if c.Front != nil {
+		versions = c.Front.HTTP
+	}
+	switch sc.Protocol {
+	case load.H2, load.H2C:
+		return slices.Contains(strings.Split(versions, ", "), "2")
+	case load.WebSocket:
+		return strings.Contains(versions, "WebSocket") && (c.Front == nil || strings.Contains(c.Model.HTTP, "WebSocket"))
+	}
+	return true
+}
+
+// excluded says why no formula applies to the cell whatever its load is; "" if
+// one may.
+func (f *facts) excluded() string {
+	sc, c := f.sc, f.c
+	if !spoken(sc, c) {
+		return fmt.Sprintf("%s doesn't speak %s", c.Spec, sc.Protocol)
+	}
+	for i := range sc.Requests {
+		b, ok := f.backing(&sc.Requests[i])
+		if ok && (b.Rate > 0 || b.Places > 0 || b.Failures > 0 || b.Closes > 0) {
+			return "the backing service has a limit of its own, or fails: that is a second queue behind the first"
+		}
+	}
+	switch balance := c.FrontSettings["balance"]; {
+	case sc.Faulty():
+		return "what requests meant to do harm break, and when, is a matter of chance"
+	case len(sc.Beside) > 0 && !f.buffers() && f.slots > 0:
+		return "clients beside the load hold slots, for as long as they like"
+	case slices.ContainsFunc(sc.Beside, func(c scenarios.Crowd) bool { return c.Kind == load.Periodic }):
+		return "requests beside the load come at times of their own"
+	case c.Front != nil && c.FrontSettings["slow"] != "1":
+		return "one instance is slower than the others"
+	case c.Front != nil && c.Instances() > 1 && balance != "random" && balance != "shared" && f.slots > 0:
+		return fmt.Sprintf("arrivals that %s sends to each instance are neither random nor evenly spaced", balance)
+	case f.unpriced != "" && !f.costs.Known:
+		return fmt.Sprintf("what %s costs in CPU time is known only when it has been measured", f.unpriced)
+	}
+	return ""
+}
+
+// buffers says whether slow clients hold no slot of the model.
+func (f *facts) buffers() bool {
+	return f.c.Model.Async || f.c.Model.Name == "cgi" || f.c.Front != nil && f.c.FrontSettings["request_buffering"] != "off"
+}
+
+// rests says where the figures in a formula are from.
+func (f *facts) rests() string {
+	switch {
+	case f.cpu == 0 || f.cpu < trifle*f.wait:
+		return ""
+	case f.costs.Source == "":
+		return fmt.Sprintf("%s of CPU for each request", said(f.cpu))
+	}
+	return fmt.Sprintf("%s of CPU for each request, %s", said(f.cpu), f.costs.Source)
+}
+
+// said is a time in three digits.
+func said(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	unit := time.Nanosecond
+	for unit*1000 <= d {
+		unit *= 10
+	}
+	return d.Round(unit).String()
+}

@@ -1,0 +1,242 @@
+package predict
+
+import (
+	"fmt"
+	"math"
+
+	"gatewaylab/scenarios/load"
+	"gatewaylab/scenarios/theory"
+)
+
+// settled is how many times as long as a queue takes to settle a stage has to
+// be for a formula for the long run to say what is seen in it.
+const settled = 20
+
+func formula(name, rests string, goodput, response float64) Prediction {
+	p := Prediction{
+		Method: Formula, Name: name, Rests: rests, Goodput: goodput,
+		Response: map[string]float64{}, Utilisation: math.NaN(), Queue: math.NaN(),
+	}
+	if !math.IsNaN(response) {
+		p.Response["mean"] = response
+	}
+	return p
+}
+
+// all has every quantile be the same.
+func (p Prediction) all(response float64) Prediction {
+	for _, q := range []string{"p50", "p90", "p99"} {
+		p.Response[q] = response
+	}
+	return p
+}
+
+func (p Prediction) with(utilisation, queue float64) Prediction {
+	p.Utilisation, p.Queue = utilisation, queue
+	return p
+}
+
+// sending is the CPU time that the generator takes from the server's cores.
+func (f *facts) sending() float64 {
+	if f.m.Shared {
+		return f.costs.Sending.Seconds()
+	}
+	return 0
+}
+
+// open is a stage with a constant rate of arrivals.
+func (f *facts) open(st *load.Stage) Prediction {
+	rate, s := st.From, f.held.Mean
+	cores := rate * (f.cpu + f.sending()) / float64(f.m.Cores)
+	switch {
+	case f.lock > 0:
+		return none(0, "requests wait for a worker and then for a lock that all share: two queues, one behind the other")
+	case s == 0 && !f.costs.Known:
+		return none(0, "nothing is known of what a request takes")
+	case cores >= 1:
+		return formula("cores/D", "the cores can do no more", theory.Ceiling(f.m.Cores, f.cpu+f.sending()), math.NaN()).with(1, math.NaN())
+	case f.threads > 0 && f.blocked.Mean > 0:
+		return f.loop(st)
+	case cores > 0.7 && f.cpu >= trifle*f.wait:
+		return none(0, "requests wait for a core and for a slot: two queues, one behind the other")
+	case f.slots == 0:
+		p := formula("M/G/∞", "every request is served at once", rate, s).with(cores, 0)
+		switch {
+		case !f.random:
+			p = p.all(s)
+		case f.memory:
+			for q, share := range quantiles() {
+				p.Response[q] = -s * math.Log1p(-share)
+			}
+		}
+		return p
+	}
+	return f.queue(st)
+}
+
+func quantiles() map[string]float64 { return map[string]float64{"p50": .5, "p90": .9, "p99": .99} }
+
+// queue is an open stage before slots.
+func (f *facts) queue(st *load.Stage) Prediction {
+	rate, s := st.From/float64(f.split), f.held.Mean
+	rho := rate * s / float64(f.slots)
+	if rho >= 1 {
+		return f.overload(st)
+	}
+	if !st.Poisson {
+		if f.random {
+			return none(0, "arrivals are evenly spaced and requests differ (D/G/c)")
+		}
+		return formula(fmt.Sprintf("D/D/%d", f.slots), "evenly spaced arrivals that take equally long never meet", st.From, s).all(s).with(rho, 0)
+	}
+	if settles := theory.Settling(rate, f.held, f.slots); st.For.Seconds() < settled*settles {
+		return none(0, "at %.0f %% a queue takes some %s to forget how it began; a stage of %v is too short for a formula of the long run",
+			100*rho, said(settles), st.For)
+	}
+	whole := func(p Prediction) Prediction { // of all queues together
+		if f.split > 1 {
+			p.Name = fmt.Sprintf("%d × %s", f.split, p.Name)
+			p.Rests = join(p.Rests, "arrivals split at random are Poisson at each instance")
+			p.Queue *= float64(f.split)
+		}
+		return p
+	}
+	const queued = "Poisson arrivals, one queue without bound, first come first served"
+	switch {
+	case f.memory:
+		q := theory.MMC{Rate: rate, Service: s, Servers: f.slots}
+		p := formula(fmt.Sprintf("M/M/%d (Erlang C)", f.slots), queued+", exponential service times", st.From, q.Response()).with(rho, q.Queue())
+		for name, share := range quantiles() {
+			p.Response[name] = q.Quantile(share)
+		}
+		return whole(p)
+	case f.slots == 1:
+		q := theory.MG1{Rate: rate, Service: f.held}
+		name := "M/G/1 (Pollaczek–Khinchine)"
+		if !f.random {
+			name = "M/D/1 (Pollaczek–Khinchine)"
+		}
+		return whole(formula(name, queued, st.From, q.Response()).with(rho, q.Queue()))
+	}
+	q := theory.MGC{Rate: rate, Service: f.held, Servers: f.slots}
+	if q.Wait() > f.held.Mean/4 && f.held.CV2() != 1 {
+		return none(0, "for service times that are not exponential and %d servers that busy there is only an approximation (it says %s)", f.slots, said(q.Response()))
+	}
+	return whole(formula(fmt.Sprintf("M/G/%d (Lee & Longton)", f.slots), queued+"; an approximation", st.From, q.Response()).with(rho, q.Queue()))
+}
+
+// overload is an open stage that asks for more than the slots can do.
+func (f *facts) overload(st *load.Stage) Prediction {
+	done, growth := theory.Overload(st.From, f.held.Mean, f.slots*f.split)
+	length := (f.sc.Warmup + st.For).Seconds()
+	if last := growth / st.From * length * st.From / done; last > f.sc.Timeout.Seconds() {
+		return none(0, "more comes than can be done, and clients give up before it is their turn")
+	}
+	if f.backlog() > 0 && growth*length > float64(f.backlog()) {
+		return none(0, "more comes than can be done, and more than the listen queue holds")
+	}
+	return formula("c/S", "more comes than can be done, so nobody is ever idle", done, math.NaN()).with(1, math.NaN())
+}
+
+// backlog is how many connections wait before the model; 0 if that is no bound.
+func (f *facts) backlog() int {
+	if _, ok := f.c.Settings["backlog"]; !ok || f.c.Front != nil {
+		return 0
+	}
+	return f.c.Settings.Int("backlog")
+}
+
+// loop is an open stage of requests that hold a thread which they share.
+func (f *facts) loop(st *load.Stage) Prediction {
+	mix := f.blocked.Plus(0)
+	if f.cpu >= trifle*f.blocked.Mean {
+		mix = mix.Plus(f.cpu)
+	}
+	rho := st.From * mix.Mean / float64(f.threads)
+	switch {
+	case !st.Poisson:
+		return none(0, "arrivals at the loop are evenly spaced and hold it for times that differ")
+	case rho >= 1:
+		return formula("threads/S", "more comes than can be done", theory.Ceiling(f.threads, mix.Mean), math.NaN()).with(1, math.NaN())
+	}
+	if settles := theory.Settling(st.From, mix, f.threads); st.For.Seconds() < settled*settles {
+		return none(0, "the loop takes some %s to forget how it began; a stage of %v is too short for a formula of the long run", said(settles), st.For)
+	}
+	rest := f.held.Mean - f.blocked.Mean
+	if f.threads > 1 {
+		q := theory.MGC{Rate: st.From, Service: mix, Servers: f.threads}
+		return formula(fmt.Sprintf("M/G/%d (Lee & Longton)", f.threads), "Poisson arrivals at the pool; an approximation", st.From, q.Wait()+f.held.Mean).with(rho, q.Queue())
+	}
+	q := theory.MG1{Rate: st.From, Service: mix}
+	return formula("M/G/1 (Pollaczek–Khinchine)", "Poisson arrivals at the loop's one thread, in the order in which they come", st.From, q.Wait()+mix.Mean+max(0, rest-f.cpu)).
+		with(rho, q.Queue())
+}
+
+// closed is a stage with a number of users.
+func (f *facts) closed(st *load.Stage) Prediction {
+	n, think, s := st.UsersFrom, st.Think.Seconds(), f.held.Mean
+	computes := f.cpu + f.sending()
+	if f.cpu < trifle*f.wait {
+		computes = 0
+	}
+	switch {
+	case s+think == 0 && computes == 0:
+		return none(0, "nothing is known of what a request takes")
+	case f.threads > 0 && (f.blocked.Mean > 0 || f.work > 0) && f.wait > f.blocked.Mean:
+		return none(0, "requests wait, and then for a thread that they share")
+	case f.split > 1:
+		return none(0, "which instance a user is sent to is drawn anew each time")
+	case f.slots > 0 && think > 0:
+		return f.sources(st)
+	}
+	inside := n // requests that hold a slot, at most
+	if f.slots > 0 {
+		inside = min(n, f.slots)
+	}
+	cores := f.m.Cores
+	if f.threads > 0 {
+		cores = min(cores, f.threads)
+	}
+	x, name, rests := float64(inside)/(f.wait+think), "N = X·R", "all users always wait for an answer"
+	switch {
+	case f.lock > 0:
+		if f.random {
+			return none(0, "requests that differ wait for a lock that all share")
+		}
+		asked, done := theory.Bounds(inside, think, theory.Station{Servers: inside, Demand: f.wait - f.lock}, theory.Station{Servers: 1, Demand: f.lock})
+		x, name, rests = min(asked, done), "asymptotic bounds", "nobody is in another's way until the lock is held all the time"
+	case f.threads > 0 && f.blocked.Mean > 0:
+		x, name = theory.Ceiling(f.threads, f.blocked.Mean), "threads/S"
+	case computes > 0 && f.wait+think == 0:
+		x, name, rests = theory.Ceiling(min(inside, cores), computes), "cores/D", "the cores do nothing else, and are never idle"
+	case computes > 0:
+		x, _, _ = theory.FiniteSource{Users: inside, Think: f.wait + think, Service: computes, Servers: cores}.Solve()
+		name, rests = "M/M/c//N", "the cores share themselves out among all who compute"
+	case inside < n:
+		name, rests = "c/S", "somebody always waits, so no worker is ever idle"
+	}
+	r := theory.ResponseTimeLaw(float64(n), x, think)
+	if r > f.sc.Timeout.Seconds() {
+		return none(0, "an answer would take %s, and clients give up after %v", said(r), f.sc.Timeout)
+	}
+	p := formula(name, rests, x, r)
+	if inside < n {
+		p = p.with(1, float64(n-inside))
+	} else {
+		p = p.with(theory.Utilisation(x, computes, cores), 0)
+	}
+	if !f.random && computes == 0 && !st.ThinkExponential && f.lock == 0 {
+		p = p.all(r)
+	}
+	return p
+}
+
+// sources is a closed stage of users who think, before slots.
+func (f *facts) sources(st *load.Stage) Prediction {
+	q := theory.FiniteSource{Users: st.UsersFrom, Think: st.Think.Seconds(), Service: f.held.Mean, Servers: f.slots}
+	x, r, waits := q.Solve()
+	if !(f.memory && st.ThinkExponential) && waits > .05 {
+		return none(0, "think and service times are not both exponential, and users meet before the workers")
+	}
+	return formula(fmt.Sprintf("M/M/%d//N", f.slots), "exponential think and service times", x, r).with(theory.Utilisation(x, f.held.Mean, f.slots), waits)
+}

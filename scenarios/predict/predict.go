@@ -1,0 +1,129 @@
+// Package predict says what a cell of a plan should come to, before it is
+// measured or beside its measurement: by a formula where one applies, named and
+// with what it rests on, and where none does by simulating the model in virtual
+// time. Where neither has anything to say it says why.
+package predict
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/load"
+	"gatewaylab/servers"
+)
+
+// Method is how a prediction was made.
+type Method string
+
+const (
+	Formula   Method = "formula"
+	Simulated Method = "simulated"
+	None      Method = "none"
+)
+
+// A Machine is where the server is thought to run.
+type Machine struct {
+	Cores int `json:"cores"` // that the server's processes share
+	// Shared says that the load generator works on them too.
+	Shared bool `json:"shared"`
+}
+
+// Costs are the CPU times that no theory knows: they have to be measured once.
+type Costs struct {
+	// Request is the server's CPU time for each request, whatever it asks for:
+	// with a process for each request, its start above all.
+	Request time.Duration `json:"request"`
+	Unit    time.Duration `json:"unit"`    // of CPU for a unit of work
+	Sending time.Duration `json:"sending"` // of the load generator, for each request
+	Known   bool          `json:"known"`
+	Source  string        `json:"source"` // where they are from, in words
+}
+
+// A Prediction is what one cell, or one stage of it, should come to. What isn't
+// predicted is NaN or absent.
+type Prediction struct {
+	Stage  int    // index of the scenario's stage; -1: the cell as a whole
+	Method Method // Formula or None
+	Name   string // of the formula
+	// Rests is what the formula takes for granted.
+	Rests string
+	// Why is why there is no formula.
+	Why         string
+	Goodput     float64            // 1/s
+	Response    map[string]float64 // s: "mean", "p50", "p90", "p99"
+	Utilisation float64            // of what limits it
+	Queue       float64            // requests that wait, on average
+}
+
+func none(stage int, why string, args ...any) Prediction {
+	return Prediction{Stage: stage, Method: None, Why: fmt.Sprintf(why, args...), Goodput: math.NaN(), Utilisation: math.NaN(), Queue: math.NaN()}
+}
+
+// Cell predicts a cell by formulas: the whole if its load has one stage, else
+// each stage, after a word on why there is none for the whole.
+func Cell(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs) []Prediction {
+	f := newFacts(sc, c, m, costs)
+	if why := f.excluded(); why != "" {
+		return []Prediction{none(-1, "%s", why)}
+	}
+	if len(sc.Stages) == 1 {
+		p := f.stage(0)
+		p.Stage = -1
+		return []Prediction{p}
+	}
+	all := []Prediction{none(-1, "the load changes; see its stages")}
+	for i := range sc.Stages {
+		all = append(all, f.stage(i))
+	}
+	return all
+}
+
+// stage predicts one stage as if there were nothing before it.
+func (f *facts) stage(i int) Prediction {
+	st := &f.sc.Stages[i]
+	var p Prediction
+	switch {
+	case st.Shape == load.Users && st.Levels > 1:
+		p = none(i, "the number of users changes within the stage")
+	case st.Shape == load.Users:
+		p = f.closed(st)
+	case st.Shape != load.Constant:
+		p = none(i, "the arrival rate changes all the time")
+	default:
+		p = f.open(st)
+	}
+	if i > 0 && p.Method == Formula && f.remembers(i) {
+		p = none(i, "the stage begins with the queue that the one before it has left")
+	}
+	p.Stage = i
+	if p.Method == Formula {
+		p.Rests = join(p.Rests, f.rests())
+	}
+	return p
+}
+
+// remembers says whether an earlier stage asks for more than can be done.
+func (f *facts) remembers(i int) bool {
+	for k := range i {
+		st := &f.sc.Stages[k]
+		if _, users := st.Peak(); users > 0 {
+			continue
+		}
+		if rate, _ := st.Peak(); rate*f.held.Mean >= float64(f.slots) && f.slots > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func join(a, b string) string {
+	switch {
+	case a == "":
+		return b
+	case b == "":
+		return a
+	}
+	return a + "; " + b
+}

@@ -1,0 +1,263 @@
+package predict
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/load"
+	"gatewaylab/scenarios/simulation"
+	"gatewaylab/servers"
+	"gatewaylab/servers/app"
+	"gatewaylab/servers/latency"
+)
+
+// Simulate runs one trial of a cell in virtual time, with the traffic that the
+// trial of that number has in a run with that seed. The error says why there is
+// nothing to simulate.
+func Simulate(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs, ref scenarios.Ref, seed uint64) (*scenarios.Trial, *simulation.Summary, error) {
+	f := newFacts(sc, c, m, costs)
+	if why := f.beyond(); why != "" {
+		return nil, nil, fmt.Errorf("no theory applies: %s", why)
+	}
+	a := sc.Traffic(seed, ref.Trial)
+	y := scenarios.NewTally(ref, sc)
+	d, err := newDemands(f, a.Seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	sum, err := simulation.Run(&simulation.Config{
+		Attack: a, Demand: d.of, Aside: d.beside, Server: f.server(),
+		From: sc.Warmup, To: sc.Warmup + sc.For(), Each: y.Hit, Beside: y.Beside,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("simulate %s on %s: %w", c.Spec, sc.Name, err)
+	}
+	t := y.Trial(sum.Unsent, sum.Busy)
+	t.Server.MeanBusy = -1
+	if c.Slots() > 0 {
+		t.Server.MeanBusy = sum.Busy
+	}
+	t.Server.Restarts = sum.Restarts
+	t.Server.CPU = time.Duration(sum.Cores * float64(t.Window))
+	t.Machine.Cores, t.Machine.ServerCores = m.Cores, m.Cores
+	return t, sum, nil
+}
+
+// beyond says what the simulation knows nothing of; "" if nothing.
+func (f *facts) beyond() string {
+	c := f.c
+	for i := range f.sc.Stages {
+		if st := &f.sc.Stages[i]; st.Shape == load.Replay && len(st.Times) == 0 {
+			return "the times of a replay's arrivals are not saved with a run"
+		}
+	}
+	for i := range f.sc.Requests {
+		if b, ok := f.backing(&f.sc.Requests[i]); ok && b.Rate > 0 {
+			return "the backing service's own rate is not simulated"
+		}
+	}
+	switch {
+	case !spoken(f.sc, c):
+		return fmt.Sprintf("%s doesn't speak %s", c.Spec, f.sc.Protocol)
+	case c.Model.Real != nil:
+		return fmt.Sprintf("%s is nobody's model but its authors': only the lab's own are simulated", c.Model.Name)
+	case f.unpriced != "" && !f.costs.Known:
+		return fmt.Sprintf("what %s costs in CPU time is known only when it has been measured", f.unpriced)
+	case !f.costs.Known && f.held.Mean == 0 && f.work == 0:
+		return "nothing is known of what a request takes; it has to be measured once"
+	}
+	return ""
+}
+
+// usualRestart is how long a process takes to be replaced, about.
+const usualRestart = 30 * time.Millisecond
+
+// server is the model as the simulation has it.
+func (f *facts) server() simulation.Server {
+	c := f.c
+	v := simulation.Server{
+		Cores: f.m.Cores, Instances: c.Instances(), Processes: 1, Overhead: f.costs.Request,
+		Backlog: setting(c.Settings, "backlog", 2048), Restart: usualRestart, Buffers: f.buffers(),
+	}
+	if f.costs.Request.Seconds() < trifle*f.wait {
+		v.Overhead = 0
+	}
+	if f.m.Shared && v.Overhead > 0 {
+		v.Sending = f.costs.Sending
+	}
+	switch c.Model.Name {
+	case "serial":
+		v.Slots = 1
+	case "prefork":
+		v.Processes, v.Slots, v.Timeout = c.Settings.Int("workers"), 1, duration(c.Settings, "timeout")
+	case "threads":
+		v.Processes, v.Slots = c.Settings.Int("workers"), c.Settings.Int("threads")
+		v.Queue, v.Connections, v.Keeps = c.Settings.Int("queue"), c.Settings.Int("connections"), true
+	case "eventloop":
+		v.Loop, v.Pool, v.Connections, v.Keeps, v.Abandons = true, c.Settings.Int("pool"), c.Settings.Int("connections"), true, true
+	case "async":
+		v.Connections, v.Keeps, v.Abandons = c.Settings.Int("connections"), true, true
+	case "cgi":
+		v.Slots, v.Queue, v.Refuses, v.Keeps, v.Abandons = c.Settings.Int("children"), c.Settings.Int("queue"), true, true, true
+		v.PerRequest, v.Timeout = true, duration(c.Settings, "timeout")
+	case "fastcgi", "scgi", "uwsgi":
+		v.Processes, v.Slots, v.Timeout = c.Settings.Int("workers"), 1, duration(c.Settings, "timeout")
+		if c.Settings["mpx"] == "on" {
+			v.Slots, v.Timeout = c.Settings.Int("requests"), 0
+		}
+	}
+	v.Pools = f.pools()
+	if c.Front != nil {
+		v.Front = f.front()
+	}
+	return v
+}
+
+func (f *facts) front() *simulation.Front {
+	c := f.c
+	front := &simulation.Front{
+		Balance: c.FrontSettings["balance"], Slow: setting(c.FrontSettings, "slow", 1),
+		PerInstance: setting(c.FrontSettings, "per_instance", 0), Queue: setting(c.FrontSettings, "queue", 1<<20),
+	}
+	if front.PerInstance == 0 && c.Settings["reuse"] == "on" && c.Settings["mpx"] == "off" {
+		front.PerInstance = c.Settings.Int("workers") // as the front itself does it
+	}
+	return front
+}
+
+// pools are the places of the scenario's backing services.
+func (f *facts) pools() (places []int) {
+	for i := range f.sc.Requests {
+		b, ok := f.backing(&f.sc.Requests[i])
+		places = append(places, 1<<20)
+		if ok && b.Places > 0 {
+			places[i] = b.Places
+		}
+	}
+	return places
+}
+
+func setting(s servers.Settings, key string, usual int) int {
+	if _, ok := s[key]; ok {
+		return s.Int(key)
+	}
+	return usual
+}
+
+func duration(s servers.Settings, key string) time.Duration {
+	d, err := time.ParseDuration(s[key])
+	if err != nil {
+		return 0
+	}
+	return d
+}
+
+// demands say what each hit asks for.
+type demands struct {
+	f      *facts
+	known  []map[int64]app.Demand // by request and the only number drawn
+	fixed  []app.Demand
+	delays []latency.Delay // of the backing service that a request calls
+	called []bool
+	aside  []simulation.Demand
+	pcg    rand.PCG
+	rng    *rand.Rand
+	seed   uint64
+}
+
+func newDemands(f *facts, seed uint64) (*demands, error) {
+	d := &demands{f: f, seed: seed, fixed: f.sc.Demands()}
+	d.rng = rand.New(&d.pcg)
+	for i := range f.sc.Requests {
+		b, ok := f.backing(&f.sc.Requests[i])
+		d.known, d.delays, d.called = append(d.known, nil), append(d.delays, b.Delay), append(d.called, ok)
+		if strings.Contains(f.sc.Requests[i].Path, "{") {
+			d.known[i] = map[int64]app.Demand{}
+		}
+	}
+	for i := range f.sc.Beside {
+		c := &f.sc.Beside[i]
+		path, err := load.Mean(c.Request.Path)
+		if err != nil {
+			return nil, err
+		}
+		asks := d.convert(app.DemandOf(path))
+		slow := time.Duration(0)
+		if c.Rate > 0 {
+			slow = time.Duration(float64(max(c.Request.Size, int64(len(c.Request.Body)), answerSize(path))) / c.Rate * float64(time.Second))
+		}
+		switch c.Kind {
+		case load.SlowSend:
+			asks.Taking = slow
+		case load.SlowRead:
+			asks.Giving = slow
+		case load.Idle, load.Periodic:
+		}
+		d.aside = append(d.aside, asks)
+	}
+	return d, nil
+}
+
+// answerSize is how many bytes of an answer there are to take, if it says.
+func answerSize(path string) int64 {
+	_, n, _ := strings.Cut(path, "n=")
+	size := int64(0)
+	for _, digit := range n {
+		if digit < '0' || digit > '9' {
+			break
+		}
+		size = size*10 + int64(digit-'0')
+	}
+	return size
+}
+
+func (d *demands) convert(a app.Demand) simulation.Demand {
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	return simulation.Demand{
+		Wait: ms(a.Wait - a.Lock - a.Block), Block: ms(a.Block), Lock: ms(a.Lock), Work: time.Duration(a.Units) * d.f.costs.Unit,
+	}
+}
+
+func (d *demands) of(request int, drawn []int64, number uint64) simulation.Demand {
+	r := &d.f.sc.Requests[request]
+	path, _, _ := strings.Cut(r.Path, "?")
+	switch {
+	case d.called[request]:
+		d.pcg.Seed(d.seed, number^0x6465_6c61)
+		return simulation.Demand{Pool: request + 1, Pooled: d.delays[request].Draw(d.rng), Fault: r.Fault}
+	case path == "/hang":
+		return simulation.Demand{Hang: true, Fault: r.Fault}
+	case path == "/crash":
+		return simulation.Demand{Crash: true, Fault: r.Fault}
+	}
+	asks := d.fixed[request]
+	if cache := d.known[request]; cache != nil {
+		asks = d.drawn(cache, r.Path, drawn)
+	}
+	s := d.convert(asks)
+	s.Fault = r.Fault
+	return s
+}
+
+// drawn is what a path with numbers in it asks for.
+func (d *demands) drawn(cache map[int64]app.Demand, path string, numbers []int64) app.Demand {
+	if len(numbers) == 1 {
+		if asks, ok := cache[numbers[0]]; ok {
+			return asks
+		}
+	}
+	url, err := load.Drawn(path, numbers)
+	if err != nil {
+		return app.Demand{} // can't be: the attack has drawn them from it
+	}
+	asks := app.DemandOf(url)
+	if len(numbers) == 1 && len(cache) < 1<<16 {
+		cache[numbers[0]] = asks
+	}
+	return asks
+}
+
+func (d *demands) beside(crowd int) simulation.Demand { return d.aside[crowd] }
