@@ -30,6 +30,8 @@ import (
 //	cpu_per_request_ms, memory_mib, memory_kind, processes, threads, files
 //	switches_per_request, connections_per_request, server_cpu_cores, generator_cpu_cores
 //	explanation, warnings, invalid, not_spoken
+//	theory_method, theory_name, theory_why_no_formula   of cells and stages, if the report was held against theory
+//	theory_goodput_per_s, theory_goodput_per_s_off_percent, then for response_mean_ms, response_p50_ms, response_p99_ms
 //
 // Of a run of pairs it writes one row for each aspect that was compared
 // instead, with columns of its own; what its cells came to is in the JSON.
@@ -112,7 +114,7 @@ func (f csvField) values(r csvRecord) []string {
 }
 
 func csvFields() []csvField {
-	return slices.Concat(csvNames(), csvTraffic(), csvHarm(), csvCosts())
+	return slices.Concat(csvNames(), csvTraffic(), csvHarm(), csvCosts(), csvTheory())
 }
 
 // The makers of fields: of every row, of a cell's own row (which leave a

@@ -32,6 +32,7 @@ func Markdown(plots []Plot) Renderer {
 			for _, b := range blocks(r) {
 				m.block(r, b)
 			}
+			m.agreement(r)
 			m.footnotes(r)
 		}
 		m.environment(r)
@@ -108,6 +109,7 @@ func (m *markdownWriter) block(r *Report, b block) {
 			m.linef("- %s", md(n.Text))
 		}
 	}
+	m.theory(b)
 	m.expectations(r, b.Name)
 	m.linef("")
 	m.pictures(b.Name)

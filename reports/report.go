@@ -45,6 +45,9 @@ type Report struct {
 	Expectations []Expectation `json:"expectations,omitempty"`
 	// Fidelity is set for a run of pairs of a model and its twin.
 	Fidelity *Fidelity `json:"fidelity,omitempty"`
+	// Theory is how far predictions are from it all; absent unless the report was
+	// held against theory.
+	Theory *TheorySummary `json:"theory,omitempty"`
 	// NoiseFloor is set for an A/A run.
 	NoiseFloor []NoiseFloor `json:"noise_floor,omitempty"`
 	// Capacity is set for a run that looked for the load that models hold. Its
@@ -151,6 +154,9 @@ type Cell struct {
 	// Foreign is set for a server that the lab didn't start: what it used is not
 	// known.
 	Foreign bool `json:"foreign,omitempty"`
+
+	// Theory is what it was held against: the cell as a whole, then its stages.
+	Theory []Held `json:"theory,omitempty"`
 
 	shares shares // for expectations
 }

@@ -13,7 +13,7 @@ import (
 // then the parts of its traffic. Wide tables have a few columns more.
 func (b block) tables(wide bool) (traffic, costs table, more []table) {
 	traffic, costs = b.byModel("", b.traffic(wide)), b.byModel("", b.costs())
-	for _, t := range []table{b.stages(), b.kinds(), b.crowds(), b.harm(), b.pauses()} {
+	for _, t := range []table{b.stages(), b.kinds(), b.crowds(), b.harm(), b.pauses(), b.theory()} {
 		if len(t.rows) > 0 {
 			more = append(more, t)
 		}

@@ -37,6 +37,7 @@ func Text(o TextOptions) Renderer {
 			for _, b := range blocks(r) {
 				t.block(r, b)
 			}
+			t.agreement(r)
 			t.footnotes(r)
 		}
 		_, err := w.Write(t.Bytes())
@@ -150,6 +151,7 @@ func (t *textWriter) block(r *Report, b block) {
 	}
 	t.remarks(b)
 	t.explanations(b)
+	t.theory(b)
 	t.expectations(r, b.Name)
 	for _, n := range r.NoiseFloor {
 		if n.Scenario == b.Name {

@@ -117,6 +117,7 @@ func (f *compareFlags) register(fs *pflag.FlagSet) {
 	f.traffic.register(fs)
 	f.target.register(fs)
 	f.render.register(fs)
+	f.render.registerTheory(fs)
 }
 
 func completeScenarios(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -315,7 +316,7 @@ func command(c *cobra.Command, specs []string, seed uint64) []string {
 	words = append(words, specs...)
 	c.Flags().Visit(func(fl *pflag.Flag) {
 		switch fl.Name {
-		case "out", "seed", "dash", "format", "plots", "dpi", "theme":
+		case "out", "seed", "dash", "format", "plots", "dpi", "theme", "theory":
 			return
 		default:
 			if several, ok := fl.Value.(pflag.SliceValue); ok {

@@ -23,6 +23,7 @@ type renderFlags struct {
 	plots  string
 	theme  string
 	dpi    int
+	theory bool // hold the results against theory
 }
 
 func (f *renderFlags) register(fs *pflag.FlagSet) {
@@ -30,6 +31,11 @@ func (f *renderFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.plots, "plots", "png,svg", "plots to draw into the results folder: png, svg, both, or none")
 	fs.StringVar(&f.theme, "theme", "light", "colours of the plots: light or dark")
 	fs.IntVar(&f.dpi, "dpi", 144, "resolution of PNG plots")
+}
+
+// registerTheory adds the flag of those that have something to hold against theory.
+func (f *renderFlags) registerTheory(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.theory, "theory", false, "what theory predicts beside what was measured: formulas where one applies, else a simulation")
 }
 
 func (f *renderFlags) check() error {
@@ -70,6 +76,7 @@ func newReport(s streams) *cobra.Command {
 report in the wanted format. The measurements themselves are never changed.` + exitStatus,
 		Example: `  lab report lab-results/20260102T150405Z-compare
   lab report DIR --format csv --plots none
+  lab report DIR --theory
   lab report DIR --plots png --dpi 300 --theme dark`,
 		Args: cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -87,6 +94,7 @@ report in the wanted format. The measurements themselves are never changed.` + e
 		},
 	}
 	f.register(cmd.Flags())
+	f.registerTheory(cmd.Flags())
 	return cmd
 }
 
@@ -99,6 +107,11 @@ func (f *renderFlags) show(s streams, dir string) (*reports.Report, error) {
 	report, err := reports.Analyse(result)
 	if err != nil {
 		return nil, err
+	}
+	if f.theory && report.Fidelity == nil {
+		if err := reports.HoldAgainstTheory(report, result); err != nil {
+			return nil, err
+		}
 	}
 	// The table first: it is what was asked for, and drawing takes a moment.
 	if err := f.print(s, report); err != nil {

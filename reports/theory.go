@@ -1,0 +1,457 @@
+package reports
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/predict"
+	"gatewaylab/servers"
+)
+
+// A Held is a cell, or one stage of it, beside what theory says of it.
+type Held struct {
+	Part   string         `json:"part,omitempty"` // the stage's name; "" is the cell as a whole
+	Method predict.Method `json:"method"`
+	Name   string         `json:"name,omitempty"`  // of the formula
+	Rests  string         `json:"rests,omitempty"` // what it takes for granted
+	// Why is why no formula applies; with Method "none", why nothing can be
+	// simulated either.
+	Why      string    `json:"why,omitempty"`
+	Figures  []Against `json:"figures"`
+	Expected []Point   `json:"expected,omitempty"` // response times by quantile, where they are predicted
+}
+
+// An Against is one figure, predicted and measured.
+type Against struct {
+	Quantity  string  `json:"quantity"` // "goodput", "response mean", "response p50", …
+	Unit      string  `json:"unit"`     // "1/s" or "ms"
+	Predicted float64 `json:"predicted"`
+	Measured  float64 `json:"measured"`
+	// Percent is by how much the measurement is above the prediction.
+	Percent float64 `json:"percent"`
+	// Within says that the prediction lies in the measurement's interval.
+	Within bool `json:"within"`
+}
+
+// A TheorySummary is how far predictions were from measurements in all.
+type TheorySummary struct {
+	Formula   Agreement `json:"formula"`
+	Simulated Agreement `json:"simulated"`
+}
+
+// An Agreement is the median of the absolute differences, of all figures that
+// one method predicts.
+type Agreement struct {
+	Figures int     `json:"figures"`
+	Percent float64 `json:"percent"` // the median absolute difference
+	Within  int     `json:"within"`  // of Figures, those in the measurement's interval or not more than 10 % off
+}
+
+// mostSimulated bounds the requests of one cell's simulation: more say no more.
+const mostSimulated = 20e6
+
+// HoldAgainstTheory puts beside each cell of a report what theory says of it.
+// What costs CPU time is taken from the run itself: D is as measured, and
+// theory says what follows from it.
+func HoldAgainstTheory(r *Report, res *scenarios.Result) error {
+	simulated := *res
+	simulated.Measured, simulated.AA, simulated.Suite = nil, false, nil
+	for _, c := range r.Cells {
+		trials, err := c.foretell(res)
+		if err != nil {
+			return err
+		}
+		simulated.Measured = append(simulated.Measured, trials...)
+	}
+	if len(simulated.Measured) > 0 {
+		again, err := Analyse(&simulated)
+		if err != nil {
+			return fmt.Errorf("hold against theory: %w", err)
+		}
+		for _, c := range r.Cells {
+			i := slices.IndexFunc(again.Cells, func(o *Cell) bool { return o.Scenario == c.Scenario && o.Model == c.Model })
+			if i >= 0 && again.Cells[i].Valid > 0 {
+				c.holdAgainst(again.Cells[i])
+			}
+		}
+	}
+	r.Theory = &TheorySummary{Formula: r.agreement(predict.Formula), Simulated: r.agreement(predict.Simulated)}
+	return nil
+}
+
+// foretell predicts a cell by formulas, and simulates its trials if there is
+// anything left to say.
+func (c *Cell) foretell(res *scenarios.Result) ([]*scenarios.Trial, error) {
+	nothing := func(why string) ([]*scenarios.Trial, error) {
+		c.Theory = []Held{{Method: predict.None, Why: why}}
+		return nil, nil
+	}
+	i := slices.IndexFunc(res.Scenarios, func(s *scenarios.Scenario) bool { return s.Name == c.Scenario })
+	k := slices.IndexFunc(res.Models, func(m scenarios.ModelInfo) bool { return m.Label == c.Model })
+	if i < 0 || k < 0 {
+		return nothing("the run doesn't say what it is")
+	}
+	sc := res.Scenarios[i]
+	configured, err := servers.Resolve(res.Models[k].Spec)
+	switch {
+	case c.NotSpoken != "":
+		return nothing("the protocol is not spoken")
+	case c.Valid == 0:
+		return nothing("no trial was valid")
+	case err != nil:
+		return nothing(fmt.Sprintf("the model is not known any more: %v", err))
+	}
+	machine, costs := c.priced(res)
+	for _, p := range predict.Cell(sc, configured, machine, costs) {
+		c.Theory = append(c.Theory, c.hold(sc, p))
+	}
+	if !slices.ContainsFunc(c.Theory, func(h Held) bool { return h.Method == predict.None }) {
+		return nil, nil
+	}
+	if c.Offered.Median*(sc.For()+sc.Warmup).Seconds()*float64(c.Valid) > mostSimulated {
+		return nil, nil
+	}
+	var trials []*scenarios.Trial
+	for _, t := range c.Each {
+		if !t.Valid {
+			continue
+		}
+		ref := scenarios.Ref{Scenario: sc.Name, Model: c.Model, Trial: t.Trial, Of: c.Trials}
+		trial, _, err := predict.Simulate(sc, configured, machine, costs, ref, res.Seed)
+		if err != nil {
+			why := strings.TrimPrefix(err.Error(), "no theory applies: ")
+			for n := range c.Theory {
+				if h := &c.Theory[n]; h.Method == predict.None && h.Why != why {
+					h.Why += "; nor is it simulated: " + why
+				}
+			}
+			return nil, nil
+		}
+		trials = append(trials, trial)
+	}
+	return trials, nil
+}
+
+// priced is the machine and what a request costs on it, as measured.
+func (c *Cell) priced(res *scenarios.Result) (predict.Machine, predict.Costs) {
+	m := predict.Machine{Cores: max(1, res.Environment.Cores), Shared: !res.Pinned}
+	for _, t := range res.Measured {
+		if t.Scenario == c.Scenario && t.Model == c.Model && t.Machine.ServerCores > 0 {
+			m.Cores, m.Shared = t.Machine.ServerCores, t.Machine.ServerCores >= t.Machine.Cores
+			break
+		}
+	}
+	costs := predict.Costs{Source: "as measured", Known: c.CPUPerRequest.Known()}
+	perAnswer := 1.0
+	if n := float64(c.Samples) + float64(c.Failed); n > 0 {
+		perAnswer = float64(c.Samples) / n
+	}
+	cpu := time.Duration(c.CPUPerRequest.Median * perAnswer * float64(time.Millisecond))
+	if units := res.Demand[c.Scenario].Units; units > 0 {
+		costs.Unit = cpu / time.Duration(units)
+	} else {
+		costs.Request = cpu
+	}
+	if c.Goodput.Median > 0 {
+		costs.Sending = time.Duration(c.GeneratorCPU.Median / c.Goodput.Median * perAnswer * float64(time.Second))
+	}
+	return m, costs
+}
+
+// hold puts a prediction beside what was measured.
+func (c *Cell) hold(sc *scenarios.Scenario, p predict.Prediction) Held {
+	h := Held{Method: p.Method, Name: p.Name, Rests: p.Rests, Why: p.Why, Figures: []Against{}}
+	goodput, response := c.Goodput, c.Response
+	if p.Stage >= 0 {
+		h.Part = sc.Stages[p.Stage].Title(p.Stage)
+		if p.Stage >= len(c.Stages) {
+			return h
+		}
+		goodput, response = c.Stages[p.Stage].Goodput, c.Stages[p.Stage].Response
+	}
+	if p.Method != predict.Formula {
+		return h
+	}
+	h.add("goodput", p.Goodput, goodput)
+	for _, q := range []string{"mean", "p50", "p90", "p99"} {
+		if v, ok := p.Response[q]; ok {
+			h.add("response "+q, v*1e3, response[q])
+		}
+	}
+	for _, q := range quantiles() {
+		if v, ok := p.Response[q.name]; ok {
+			h.Expected = append(h.Expected, Point{q.q, v * 1e3})
+		}
+	}
+	return h
+}
+
+func (h *Held) add(quantity string, predicted float64, measured Estimate) {
+	if !measured.Known() || math.IsNaN(predicted) || math.IsInf(predicted, 0) {
+		return
+	}
+	a := Against{Quantity: quantity, Unit: measured.Unit, Predicted: predicted, Measured: measured.Median,
+		Within: measured.Low <= predicted && predicted <= measured.High}
+	switch {
+	case predicted > 0:
+		a.Percent = 100 * (measured.Median/predicted - 1)
+	case measured.Median > 0:
+		a.Percent = 100
+	}
+	h.Figures = append(h.Figures, a)
+}
+
+// holdAgainst puts a simulated cell beside the measured one, where no formula
+// applies.
+func (c *Cell) holdAgainst(s *Cell) {
+	for i := range c.Theory {
+		h := &c.Theory[i]
+		if h.Method != predict.None {
+			continue
+		}
+		goodput, response := [2]Estimate{c.Goodput, s.Goodput}, [2]map[string]Estimate{c.Response, s.Response}
+		if h.Part != "" {
+			k := slices.IndexFunc(c.Stages, func(p PartCell) bool { return p.Name == h.Part })
+			if k < 0 || k >= len(s.Stages) {
+				continue
+			}
+			goodput, response = [2]Estimate{c.Stages[k].Goodput, s.Stages[k].Goodput}, [2]map[string]Estimate{c.Stages[k].Response, s.Stages[k].Response}
+		} else {
+			h.Expected = s.Curve
+		}
+		h.Method = predict.Simulated
+		h.add("goodput", goodput[1].Median, goodput[0])
+		for _, q := range []string{"mean", "p50", "p90", "p99"} {
+			if e := response[1][q]; e.Known() {
+				h.add("response "+q, e.Median, response[0][q])
+			}
+		}
+	}
+}
+
+func (r *Report) agreement(m predict.Method) Agreement {
+	var a Agreement
+	var off []float64
+	for _, c := range r.Cells {
+		for i := range c.Theory {
+			if c.Theory[i].Method != m {
+				continue
+			}
+			for _, f := range c.Theory[i].Figures {
+				off = append(off, math.Abs(f.Percent))
+				if f.Within || math.Abs(f.Percent) <= 10 {
+					a.Within++
+				}
+			}
+		}
+	}
+	if a.Figures = len(off); a.Figures > 0 {
+		slices.Sort(off)
+		a.Percent = (off[(len(off)-1)/2] + off[len(off)/2]) / 2
+	}
+	return a
+}
+
+// figure is one of a Held's by its name.
+func (h *Held) figure(quantity string) (Against, bool) {
+	i := slices.IndexFunc(h.Figures, func(a Against) bool { return a.Quantity == quantity })
+	if i < 0 {
+		return Against{}, false
+	}
+	return h.Figures[i], true
+}
+
+// by is the method as tables show it.
+func (h *Held) by() string {
+	if h.Method == predict.Formula {
+		return h.Name
+	}
+	return string(h.Method)
+}
+
+// theory is the table of predictions beside measurements.
+func (b block) theory() table {
+	t := table{
+		caption: "Held against theory: predicted, and by how much what was measured is above that.",
+		corner:  "model",
+	}
+	by := column{head: "by"}
+	quantities := []struct{ title, quantity, unit string }{
+		{"goodput", "goodput", "1/s"}, {"mean response", "response mean", "ms"}, {"p50", "response p50", "ms"}, {"p99", "response p99", "ms"},
+	}
+	groups := make([]group, len(quantities))
+	for i, q := range quantities {
+		groups[i] = group{title: q.title, columns: []column{{head: q.unit}, {head: "off by"}}}
+	}
+	for _, c := range b.cells {
+		for k := range c.Theory {
+			h := &c.Theory[k]
+			if len(h.Figures) == 0 {
+				continue
+			}
+			label := c.Model
+			if h.Part != "" {
+				label += ", " + h.Part
+			}
+			t.rows = append(t.rows, row{label: label})
+			by.cells = append(by.cells, tableCell{figure: h.by()})
+			for i, q := range quantities {
+				value, off := unknown, ""
+				if a, ok := h.figure(q.quantity); ok {
+					value, off = figure(a.Predicted), signed(a.Percent)
+				}
+				groups[i].columns[0].cells = append(groups[i].columns[0].cells, tableCell{figure: value})
+				groups[i].columns[1].cells = append(groups[i].columns[1].cells, tableCell{figure: off})
+			}
+		}
+	}
+	if len(t.rows) == 0 {
+		return table{}
+	}
+	t.groups = append([]group{{columns: []column{by}}}, groups...)
+	return t
+}
+
+// signed is a number of per cent with its sign.
+func signed(percent float64) string {
+	switch s := fixed(math.Abs(percent), cmp.Compare(9.95, math.Abs(percent))&1); {
+	case strings.Trim(s, "0.") == "":
+		return "0 %"
+	case percent < 0:
+		return "−" + s + " %"
+	default:
+		return "+" + s + " %"
+	}
+}
+
+// reasons says on what formulas rest and where there is none, a line for each
+// model or stage.
+func (b block) reasons() (models, texts []string) {
+	for _, c := range b.cells {
+		for i := range c.Theory {
+			h := &c.Theory[i]
+			var text string
+			switch {
+			case h.Method == predict.Formula && h.Rests != "":
+				text = h.Name + ": " + h.Rests
+			case h.Method == predict.Simulated:
+				text = "simulated; no formula applies: " + h.Why
+			case h.Method == predict.None:
+				text = "no theory applies: " + h.Why
+			default:
+				continue
+			}
+			if h.Part != "" {
+				text = h.Part + ": " + text
+			}
+			models, texts = append(models, c.Model), append(texts, text+".")
+		}
+	}
+	return models, texts
+}
+
+// agreementWords is a line about the whole run; "" where nothing was held
+// against theory.
+func (r *Report) agreementWords() string {
+	if r.Theory == nil {
+		return ""
+	}
+	var parts []string
+	for _, m := range []struct {
+		a    Agreement
+		what string
+	}{{r.Theory.Formula, "by formulas"}, {r.Theory.Simulated, "by simulation, where none applies,"}} {
+		if m.a.Figures > 0 {
+			parts = append(parts, fmt.Sprintf("%s predicted %s are off by %s at the median, and %s of them lie in the measurement's interval or within 10 %%",
+				count(uint64(m.a.Figures), "figure"), m.what, percent(m.a.Percent/100), fixed(float64(m.a.Within), 0)))
+		}
+	}
+	if len(parts) == 0 {
+		return "Held against theory: no theory applies to anything here."
+	}
+	return "Held against theory: " + strings.Join(parts, "; ") + "."
+}
+
+func (t *textWriter) agreement(r *Report) {
+	if words := r.agreementWords(); words != "" {
+		t.line("")
+		t.para("", words, t.strong)
+	}
+}
+
+func (m *markdownWriter) agreement(r *Report) {
+	if words := r.agreementWords(); words != "" {
+		m.linef("%s\n", md(words))
+	}
+}
+
+func (t *textWriter) theory(b block) {
+	models, texts := b.reasons()
+	if len(models) == 0 {
+		return
+	}
+	t.line("")
+	t.line(t.strong.Render("Theory"))
+	for i := range models {
+		t.para("  "+models[i]+"  ", texts[i], t.faint)
+	}
+}
+
+func (m *markdownWriter) theory(b block) {
+	models, texts := b.reasons()
+	if len(models) == 0 {
+		return
+	}
+	m.linef("\n**Theory**\n")
+	for i := range models {
+		m.linef("- **%s**: %s", md(models[i]), md(texts[i]))
+	}
+}
+
+// csvTheory is what theory says of cells and stages.
+func csvTheory() []csvField {
+	held := func(r csvRecord) *Held {
+		for i := range r.cell.Theory {
+			h := &r.cell.Theory[i]
+			if r.of == nil && h.Part == "" || r.of != nil && r.part == "stage" && h.Part == r.of.Name {
+				return h
+			}
+		}
+		return nil
+	}
+	text := func(name string, of func(*Held) string) csvField {
+		return csvOfAll(name, func(r csvRecord) string {
+			if h := held(r); h != nil {
+				return of(h)
+			}
+			return ""
+		})
+	}
+	fields := []csvField{
+		text("theory_method", func(h *Held) string { return string(h.Method) }),
+		text("theory_name", func(h *Held) string { return h.Name }),
+		text("theory_why_no_formula", func(h *Held) string { return h.Why }),
+	}
+	for _, q := range [][2]string{
+		{"goodput", "goodput_per_s"}, {"response mean", "response_mean_ms"}, {"response p50", "response_p50_ms"}, {"response p99", "response_p99_ms"},
+	} {
+		of := func(pick func(Against) float64) func(*Held) string {
+			return func(h *Held) string {
+				a, ok := h.figure(q[0])
+				if !ok {
+					return ""
+				}
+				return csvFloat(pick(a))
+			}
+		}
+		fields = append(fields,
+			text("theory_"+q[1], of(func(a Against) float64 { return a.Predicted })),
+			text("theory_"+q[1]+"_off_percent", of(func(a Against) float64 { return a.Percent })))
+	}
+	return fields
+}
