@@ -42,7 +42,7 @@ them the same load, and shows by measurement what differs and why.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(misuse)
-	root.AddCommand(newCompare(s), newCapacity(s), newServe(s), newTrace(s), newReport(s), newList(s), newDoctor(s), newVersion(s))
+	root.AddCommand(newCompare(s), newCapacity(s), newPredict(s), newServe(s), newTrace(s), newReport(s), newList(s), newDoctor(s), newVersion(s))
 	for _, sub := range root.Commands() {
 		check := sub.Args
 		sub.Args = func(c *cobra.Command, args []string) error {

@@ -184,6 +184,8 @@ func (f *facts) closed(st *load.Stage) Prediction {
 		return none(0, "nothing is known of what a request takes")
 	case f.threads > 0 && (f.blocked.Mean > 0 || f.work > 0) && f.wait > f.blocked.Mean:
 		return none(0, "requests wait, and then for a thread that they share")
+	case f.places() > 0 && n > f.places():
+		return none(0, "%d users want a connection and the model keeps %d at a time", n, f.places())
 	case f.split > 1:
 		return none(0, "which instance a user is sent to is drawn anew each time")
 	case f.slots > 0 && think > 0:
@@ -194,9 +196,6 @@ func (f *facts) closed(st *load.Stage) Prediction {
 		inside = min(n, f.slots)
 	}
 	cores := f.m.Cores
-	if f.threads > 0 {
-		cores = min(cores, f.threads)
-	}
 	x, name, rests := float64(inside)/(f.wait+think), "N = X·R", "all users always wait for an answer"
 	switch {
 	case f.lock > 0:
@@ -208,7 +207,10 @@ func (f *facts) closed(st *load.Stage) Prediction {
 	case f.threads > 0 && f.blocked.Mean > 0:
 		x, name = theory.Ceiling(f.threads, f.blocked.Mean), "threads/S"
 	case computes > 0 && f.wait+think == 0:
-		x, name, rests = theory.Ceiling(min(inside, cores), computes), "cores/D", "the cores do nothing else, and are never idle"
+		x, name, rests = theory.Ceiling(cores, computes), "cores/D", "the cores do nothing else, and are never idle"
+		if own := min(theory.Ceiling(inside, f.cpu), f.threaded()); own < x {
+			x, rests = own, "what requests share there are fewer of than cores, and it is never idle"
+		}
 	case computes > 0:
 		x, _, _ = theory.FiniteSource{Users: inside, Think: f.wait + think, Service: computes, Servers: cores}.Solve()
 		name, rests = "M/M/c//N", "the cores share themselves out among all who compute"
@@ -229,6 +231,32 @@ func (f *facts) closed(st *load.Stage) Prediction {
 		p = p.all(r)
 	}
 	return p
+}
+
+// threaded is the most that the threads which requests share can do; +Inf
+// where there are none. A loop does the server's own work for each request
+// itself, and a pool takes only the application's off it.
+func (f *facts) threaded() float64 {
+	own := f.costs.Request.Seconds()
+	switch {
+	case f.threads == 0:
+		return math.Inf(1)
+	case f.c.Settings["pool"] == "0":
+		return theory.Ceiling(1, own+f.work)
+	}
+	return min(theory.Ceiling(1, own), theory.Ceiling(f.threads, f.work))
+}
+
+// places is how many connections clients can have at a time; 0 = as many as come.
+func (f *facts) places() int {
+	n := setting(f.c.Settings, "connections", 0)
+	if f.c.Front != nil {
+		return 0
+	}
+	if f.c.Model.Name == "threads" {
+		n *= f.c.Settings.Int("workers")
+	}
+	return n
 }
 
 // sources is a closed stage of users who think, before slots.

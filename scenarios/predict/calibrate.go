@@ -1,0 +1,166 @@
+package predict
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/load"
+	"gatewaylab/servers"
+	"gatewaylab/servers/app"
+)
+
+// A Calibration is what requests cost on one machine, as it was measured there
+// once: CPU times, which no theory knows. With a process for each request that
+// is its start, above all.
+type Calibration struct {
+	Machine string           `json:"machine"` // that it is of; another's is worth nothing
+	Unit    time.Duration    `json:"unit"`    // CPU time of a unit of work
+	Date    time.Time        `json:"date"`    // of the unit
+	Models  map[string]Price `json:"models"`  // by the names of front and model
+}
+
+// A Price is what a request for /hello costs with one model.
+type Price struct {
+	Server    time.Duration `json:"server"`
+	Generator time.Duration `json:"generator"`
+	Date      time.Time     `json:"date"`
+}
+
+// calibrationFile is where it is kept.
+func calibrationFile() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find the calibration: %w", err)
+	}
+	return filepath.Join(dir, "gatewaylab", "calibration.json"), nil
+}
+
+// LoadCalibration reads what was measured here before; nothing, if nothing was,
+// or the machine is another.
+func LoadCalibration(here scenarios.Environment) (*Calibration, error) {
+	c := &Calibration{Machine: fmt.Sprintf("%s, %d cores, %s", here.CPU, here.Cores, runtime.Version()), Models: map[string]Price{}}
+	name, err := calibrationFile()
+	if err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the calibration: %w", err)
+	}
+	var kept Calibration
+	if json.Unmarshal(b, &kept) != nil || kept.Machine != c.Machine || kept.Models == nil {
+		return c, nil // it can be measured again
+	}
+	return &kept, nil
+}
+
+// Save keeps it for the next time.
+func (c *Calibration) Save() error {
+	name, err := calibrationFile()
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(c, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(name), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(name+".new", append(b, '\n'), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(name+".new", name)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the calibration: %w", err)
+	}
+	return nil
+}
+
+func priceOf(c *servers.Configured) string {
+	if c.Front != nil {
+		return c.Front.Name + "+" + c.Model.Name
+	}
+	return c.Model.Name
+}
+
+// Has says whether a model's price is known.
+func (c *Calibration) Has(m *servers.Configured) bool {
+	_, ok := c.Models[priceOf(m)]
+	return ok && c.Unit > 0
+}
+
+// calibrating is the traffic by which prices are found: as many users as keep
+// the cores busy, since an idle server's CPU time is mostly its clock's.
+func calibrating() *scenarios.Scenario {
+	s := scenarios.Custom()
+	s.Name, s.Stages = "calibrate", []load.Stage{{Shape: load.Users, UsersFrom: 16, For: 300 * time.Millisecond}}
+	s.Warmup = 150 * time.Millisecond
+	return s
+}
+
+// Measure finds out what a model's requests cost here: three short trials, of
+// which the median counts.
+func (c *Calibration) Measure(ctx context.Context, p servers.Programs, m *scenarios.Contestant) error {
+	if c.Unit == 0 {
+		c.Unit, c.Date = unit(), time.Now().UTC()
+	}
+	plan, err := scenarios.NewPlan([]*scenarios.Scenario{calibrating()}, []*scenarios.Contestant{m}, 3)
+	if err != nil {
+		return err
+	}
+	plan.Name, plan.Programs = "calibrate", p
+	res, err := scenarios.Run(ctx, plan, func(scenarios.Event) {})
+	if err != nil {
+		return fmt.Errorf("measure what %s costs: %w", m.Spec, err)
+	}
+	var server, generator []time.Duration
+	for _, t := range res.Measured {
+		if n := time.Duration(t.Succeeded); n > 0 {
+			server, generator = append(server, t.Server.CPU/n), append(generator, t.Generator.CPU/n)
+		}
+	}
+	if len(server) == 0 {
+		return fmt.Errorf("measure what %s costs: no request succeeded", m.Spec)
+	}
+	slices.Sort(server)
+	slices.Sort(generator)
+	c.Models[priceOf(m.Configured)] = Price{server[len(server)/2], generator[len(generator)/2], time.Now().UTC()}
+	return nil
+}
+
+// unit is how long a unit of work takes when nothing else does: the shortest of
+// several, for all that disturbs makes it longer.
+func unit() time.Duration {
+	best := time.Duration(0)
+	for range 15 {
+		const units = 20
+		began := time.Now()
+		app.Work(units)
+		if d := time.Since(began) / units; best == 0 || d < best {
+			best = d
+		}
+	}
+	return best
+}
+
+// Costs are those of a model, with the unit alone where its price isn't known.
+func (c *Calibration) Costs(m *servers.Configured) Costs {
+	p, ok := c.Models[priceOf(m)]
+	costs := Costs{Unit: c.Unit, Request: p.Server, Sending: p.Generator, Known: ok}
+	if ok {
+		costs.Source = "calibrated here on " + p.Date.Format(time.DateOnly)
+	}
+	return costs
+}

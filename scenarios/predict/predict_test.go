@@ -1,0 +1,196 @@
+package predict
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/load"
+	"gatewaylab/servers"
+)
+
+func find(t *testing.T, name string) *scenarios.Scenario {
+	t.Helper()
+	sc, err := scenarios.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sc
+}
+
+func resolve(t *testing.T, spec string) *servers.Configured {
+	t.Helper()
+	c, err := servers.Resolve(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func closeTo(got, want float64) bool {
+	return math.IsNaN(got) && math.IsNaN(want) || math.Abs(got-want) <= .005*math.Abs(want)
+}
+
+// What the scenarios say of themselves is what the formulas say, and why there
+// is none is said.
+func TestFormulas(t *testing.T) {
+	long := func(sc *scenarios.Scenario) {
+		for i := range sc.Stages {
+			sc.Stages[i].For = 10 * time.Minute
+		}
+	}
+	as := func(*scenarios.Scenario) {}
+	priced := Costs{Request: time.Millisecond, Unit: 100 * time.Microsecond, Known: true}
+	nan := math.NaN()
+	for _, row := range []struct {
+		scenario, spec string
+		change         func(*scenarios.Scenario)
+		costs          Costs
+		stage          int
+		name           string // of the formula, or a part of why there is none
+		goodput, mean  float64
+	}{
+		{"one-worker", "prefork:workers=1", as, Costs{}, -1, "c/S", 20, 1},
+		{"one-worker", "async", as, Costs{}, -1, "N = X·R", 400, .05},
+		{"wait", "cgi", as, Costs{Request: 2 * time.Millisecond, Known: true}, -1, "N = X·R", 1000, .05}, // a trifle
+		{"busy-fixed", "prefork:workers=1", as, Costs{}, 0, "M/D/1", 50, .015},
+		{"busy-fixed", "prefork:workers=1", as, Costs{}, 2, "too short for a formula", nan, nan},
+		{"busy-fixed", "prefork:workers=1", long, Costs{}, 2, "M/D/1", 90, .055},
+		{"busy-random", "serial", long, Costs{}, 1, "M/M/1", 80, .05},
+		{"blocked-loop", "eventloop", as, Costs{}, -1, "M/G/1", 50, .01477},
+		{"blocked-loop", "async", as, Costs{}, -1, "M/G/∞", 50, .00299},
+		{"how-many-workers", "prefork:workers=2", as, Costs{}, -1, "c/S", 40, nan},
+		{"how-many-workers", "prefork:workers=4", long, Costs{}, -1, "M/M/4", 60, .07547},
+		{"four-queues", "front:instances=4,balance=random+prefork:workers=1", long, Costs{}, -1, "4 × M/M/1", 64, .25},
+		{"four-queues", "front:instances=4,balance=shared+prefork:workers=1", long, Costs{}, -1, "M/M/4", 64, .0873},
+		{"four-queues", "front:instances=4+prefork:workers=1", long, Costs{}, -1, "round-robin", nan, nan},
+		{"one-slow", "front:instances=4,slow=5+prefork:workers=1", as, Costs{}, -1, "slower", nan, nan},
+		{"one-lock", "prefork:workers=4", as, Costs{}, -1, "asymptotic", 80, .25},
+		{"one-lock", "prefork:workers=16", as, Costs{}, -1, "asymptotic", 100, .2},
+		{"processor", "async", as, priced, -1, "cores/D", 2 / .011, 8 * .011 / 2},
+		{"hello", "async", as, Costs{}, -1, "nothing is known", nan, nan},
+		{"hello", "prefork", as, priced, -1, "cores/D", 2000, .016},
+		{"average", "prefork:workers=2", as, Costs{}, -1, "too short", nan, nan},
+		{"longer-queue", "prefork:backlog=16", as, Costs{}, -1, "give up", nan, nan},
+		{"hang", "prefork", as, Costs{}, -1, "harm", nan, nan},
+		{"slow-clients", "prefork", as, priced, -1, "beside the load", nan, nan},
+		{"websocket", "prefork", as, priced, -1, "doesn't speak", nan, nan},
+		{"websocket", "async", as, Costs{}, -1, "N = X·R", 1000, 0},
+		{"remote-call", "prefork:workers=2", as, Costs{}, -1, "clients give up", nan, nan},
+		{"upstream", "prefork:workers=4", as, Costs{}, -1, "c/S", 40, .8},
+		{"upload", "async", as, Costs{}, -1, "only when it has been measured", nan, nan},
+	} {
+		sc := find(t, row.scenario)
+		row.change(sc)
+		var got *Prediction
+		for _, p := range Cell(sc, resolve(t, row.spec), Machine{Cores: 2}, row.costs) {
+			if p.Stage == row.stage {
+				got = &p
+			}
+		}
+		if got == nil {
+			t.Errorf("%s on %s: stage %d is not predicted", row.spec, row.scenario, row.stage)
+			continue
+		}
+		mean, ok := got.Response["mean"]
+		if !ok {
+			mean = nan
+		}
+		if !strings.Contains(got.Name+got.Why, row.name) || !closeTo(got.Goodput, row.goodput) || !closeTo(mean, row.mean) {
+			t.Errorf("%s on %s: %q%q predicts %.5g/s and %.5g s; want %q, %.5g/s and %.5g s",
+				row.spec, row.scenario, got.Name, got.Why, got.Goodput, mean, row.name, row.goodput, row.mean)
+		}
+		if (got.Method == None) != (got.Why != "") {
+			t.Errorf("%s on %s: method %s, and why not: %q", row.spec, row.scenario, got.Method, got.Why)
+		}
+	}
+}
+
+// Every built-in model is simulated on every embedded scenario, or it is said
+// why not; and where there is a formula of the same short run, both agree.
+func TestEveryModelOnEveryScenario(t *testing.T) {
+	all, err := scenarios.Library()
+	if err != nil {
+		t.Fatal(err)
+	}
+	costs := Costs{Request: 300 * time.Microsecond, Unit: 100 * time.Microsecond, Sending: 50 * time.Microsecond, Known: true}
+	specs := []string{
+		"serial", "prefork", "threads", "eventloop", "eventloop:pool=8", "async", "cgi", "fastcgi", "fastcgi:mpx=on", "scgi", "uwsgi",
+		"front:instances=3,balance=least-connections+threads", "front:instances=2,balance=shared,slow=3+prefork:workers=2",
+	}
+	simulated, compared := 0, 0
+	for _, sc := range all {
+		for _, spec := range specs {
+			c := resolve(t, spec)
+			m := Machine{Cores: 2, Shared: true}
+			trial, sum, err := Simulate(sc, c, m, costs, scenarios.Ref{Scenario: sc.Name, Model: spec, Trial: 1, Of: 1}, 1)
+			if err != nil {
+				if !strings.HasPrefix(err.Error(), "no theory applies: ") {
+					t.Errorf("%s on %s: %v", spec, sc.Name, err)
+				}
+				continue
+			}
+			simulated++
+			if trial.Sent == 0 || sum.Requests == 0 {
+				t.Errorf("%s on %s: nothing was sent", spec, sc.Name)
+			}
+			p := Cell(sc, c, m, costs)[0]
+			if p.Method != Formula || sc.Open() && sc.Stages[0].Poisson || sc.Stages[0].Think > 0 { // users begin together here
+				continue
+			}
+			compared++
+			if off := trial.Goodput()/p.Goodput - 1; math.Abs(off) > .08 {
+				t.Errorf("%s on %s: simulated %.4g/s, %s says %.4g/s", spec, sc.Name, trial.Goodput(), p.Name, p.Goodput)
+			}
+		}
+	}
+	if simulated < 300 || compared < 80 {
+		t.Errorf("only %d cells were simulated and %d of them compared with a formula", simulated, compared)
+	}
+}
+
+// What becomes of queues that are too short and too long, of workers that hang,
+// and of clients that are many.
+func TestSimulatedStories(t *testing.T) {
+	run := func(name, spec string, m Machine, costs Costs) *scenarios.Trial {
+		t.Helper()
+		trial, _, err := Simulate(find(t, name), resolve(t, spec), m, costs, scenarios.Ref{Scenario: name, Model: spec, Trial: 1, Of: 1}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return trial
+	}
+	two := Machine{Cores: 2}
+	for _, row := range []struct {
+		scenario, spec string
+		low, high      float64 // goodput
+	}{
+		{"longer-queue", "prefork:workers=4,backlog=16", 70, 81},
+		{"longer-queue", "prefork:workers=4,backlog=2000", 0, 1},
+		{"remote-call", "prefork:workers=2", 0, 25},
+		{"hang", "async", 45, 65},
+		{"hang", "prefork:workers=2,timeout=2s", 2, 45},
+		{"crash", "async", 100, 790},
+		{"crash", "prefork", 100, 200},
+		{"slow-clients", "prefork:workers=4", 0, 5},
+		{"slow-clients", "front+prefork:workers=4", 49, 51},
+	} {
+		got := run(row.scenario, row.spec, two, Costs{Request: 200 * time.Microsecond, Known: true}).Goodput()
+		if got < row.low || got > row.high {
+			t.Errorf("%s on %s: %.4g/s, want %g to %g", row.spec, row.scenario, got, row.low, row.high)
+		}
+	}
+	sc := find(t, "hello")
+	sc.Stages = []load.Stage{{Shape: load.Users, UsersFrom: 100_000, For: 320 * time.Millisecond}}
+	big := Machine{Cores: 64}
+	costs := Costs{Request: 20 * time.Microsecond, Known: true}
+	trial, _, err := Simulate(sc, resolve(t, "async"), big, costs, scenarios.Ref{Trial: 1}, 1)
+	if err != nil || math.Abs(trial.Goodput()/3.2e6-1) > .1 { // in step, a batch more or less
+		t.Errorf("64 cores and 100,000 connections: %.4g/s, %v", trial.Goodput(), err)
+	}
+	if p := Cell(sc, resolve(t, "eventloop"), big, costs)[0]; p.Method != None || !strings.Contains(p.Why, "keeps 10000") {
+		t.Errorf("more users than connections: %+v", p)
+	}
+}
