@@ -81,7 +81,7 @@ func TestReadmeCommands(t *testing.T) {
 			case "capacity":
 				args += " --trials 1 --warmup 0s --for 60ms --dash off --out " + filepath.Join(t.TempDir(), "out")
 				if !strings.Contains(args, "--users") {
-					args += " --from 200/s --to 200/s --curve=false"
+					args += " --from 200/s --to 200/s --most 1 --timeout 500ms --curve=false"
 				}
 			case "report":
 				args = strings.ReplaceAll(args, "DIR", saved)
