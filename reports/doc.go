@@ -28,6 +28,7 @@
 //	    "memory": {"median": 21.5, …, "unit": "MiB"}, "memory_kind": "pss",
 //	    "stages": [{"name": "rush", "kind": "ramp", "from": 2, "to": 5, "offered": {…}, "goodput": {…}, "response": {…}, …}],
 //	    "requests": [], "beside": [], "faults": {"sent": 12, "failed": 12, "failed_share": {…}, "recovery": {…}, …},
+//	    "backing": [{"service": "upstream", "settings": "100ms", "calls": {…}, "busy": {…}, "late": {…}, "cpu": {…}, "failed": 0, …}],
 //	    "restarts": {"median": 2, …},
 //	    "rank": 2, "ratio": 0.082, "compared": true, "p": 0.002, "tied": [],
 //	    "explanation": "4 workers × 50 ms can finish 80 requests/s; measured 79.1.",
@@ -44,7 +45,8 @@
 // An estimate that is not known has "n": 0 and null for its figures, never 0.
 // A quantile that the sample can't support is absent from its object. A cell
 // with "not_spoken" was not measured, since its model doesn't speak the
-// scenario's protocol, and says how it answered. Times
+// scenario's protocol, and says how it answered; with "not_offered", what it runs
+// lacks that path. Times
 // in "scenarios" are Go durations, in nanoseconds; all times in "cells" are
 // milliseconds, all rates per second.
 package reports

@@ -222,6 +222,9 @@ func describe(c *cobra.Command, out io.Writer, names []string, format string) er
 		for j := range sc.Beside {
 			para("beside", scenarios.CrowdText(sc.Beside[j]))
 		}
+		for _, b := range sc.Backing {
+			para(b.Service, b.String())
+		}
 		if len(sc.Models) > 0 {
 			para("models", strings.Join(contestants(sc, false), ", "))
 		}
