@@ -42,6 +42,12 @@
 // has "capacity" besides, a [Capacity]: the objective, what was found of each
 // model, and every point with its verdict; the points' figures are its cells.
 //
+// A run of pairs has "fidelity" besides, in which each of "rows" holds one aspect
+// of a model against its twin's in one situation: both sides' figures, "by" how
+// much they differ (a ratio, or with "share" a difference of shares), the
+// "verdict" (same, different, undecided, unknown) and, of a difference, its
+// "cause" where that is known.
+//
 // An estimate that is not known has "n": 0 and null for its figures, never 0.
 // A quantile that the sample can't support is absent from its object. A cell
 // with "not_spoken" was not measured, since its model doesn't speak the

@@ -89,7 +89,7 @@ func likeRange(all []likes) (low, high float64) {
 	}
 	for _, a := range all {
 		for _, l := range a.rows {
-			if by := likeValue(l); known(by) {
+			if by := likeValue(l); by.Known() {
 				low, high = min(low, by.Low), max(high, by.High)
 			}
 		}
@@ -164,7 +164,7 @@ func (p *pen) likeBand(data draw.Canvas, x func(float64) vg.Length, top, bottom 
 }
 
 func (p *pen) likeTicks(c, data draw.Canvas, x func(float64) vg.Length, low, high float64, bottom vg.Length, share bool) {
-	var ticker plot.Ticker = decades{7}
+	var ticker plot.Ticker = decades{5}
 	title := "model ÷ twin"
 	if share {
 		ticker, title = linear{6}, "model − twin, percentage points"
@@ -187,7 +187,7 @@ func (p *pen) like(c, data draw.Canvas, l *reports.Likeness, pair int, y vg.Leng
 	small := p.face(sizeSmall, l.Verdict == reports.Different, p.ink)
 	end := vg.Point{X: data.Max.X + 6, Y: y}
 	by := likeValue(l)
-	if !known(by) {
+	if !by.Known() {
 		p.face(sizeSmall, false, p.muted).middle(c, end, 0, "–")
 		return
 	}
@@ -226,7 +226,7 @@ func fidelityWords(f *reports.Fidelity) string {
 	for i := range f.Rows {
 		l := &f.Rows[i]
 		by := likeValue(l)
-		if !known(by) {
+		if !by.Known() {
 			continue
 		}
 		unit := "×"

@@ -24,7 +24,7 @@ func likened() *reports.Report {
 		row("cpu", scenarios.Speed, by(12*x, 13*x, 15*x), false, reports.Different)
 		row("crash", scenarios.Recovery, by(0.04, x, 9), false, reports.Undecided)
 		row("overload", scenarios.InTime, by(0.4, 0.41, 0.5), true, reports.Different)
-		row("hang", scenarios.Unharmed, by(-0.9, -0.005, 0.3), true, reports.Undecided)
+		row("hang", scenarios.Unharmed, by(-0.9, -0.12, 0.3), true, reports.Undecided)
 		row("hang", scenarios.Recovery, reports.Estimate{}, false, reports.Unknown)
 	}
 	r := threeByThree()
@@ -47,7 +47,7 @@ func TestFidelityIsOnePlot(t *testing.T) {
 		}
 	}
 	all := parse(t, read(t, dir, files[0].Path)).joined()
-	for _, want := range []string{"waiting: goodput ÷ ceiling", "hang: others unharmed", "model ÷ twin", "percentage points", "13.0×", "+41", "eventloop"} {
+	for _, want := range []string{"waiting: goodput ÷ ceiling", "hang: others unharmed", "model ÷ twin", "percentage points", "13.0×", "+41", "−12", "eventloop"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("the picture doesn't say %q:\n%s", want, all)
 		}
