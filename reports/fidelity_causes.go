@@ -34,8 +34,6 @@ func causes() []cause {
 		{"fastcgi", "uwsgi-server", "cpu", scenarios.Speed, interpreter},
 		{"fastcgi", "uwsgi-server", "hang", "", "timeout granularity: uWSGI's master counts whole seconds and looks once a second, so that what hangs for 1 s is killed after 1.7 to 2.7 s, and its place is taken a second later; the model's looks ten times a second"},
 		{"fastcgi", "uwsgi-server", "crash", "", "worker replacement: uWSGI's master has a new worker in a dead one's place after 0.7 to 2.7 s, since it looks once a second and holds back one that died young, the model's arbiter after some 20 ms; until then fewer workers share the load"},
-
-		{"cgi", "apache", "slow-clients", "", "where the slot is: the model limits children, and starts one when the request has come in; Apache has no limit of children but its threads, which read the bodies of slow clients themselves"},
 	}
 }
 
