@@ -46,20 +46,28 @@ func quickNote(res *scenarios.Result) string {
 	return "Quick run: short trials. Intervals are wider, fewer quantiles of the tail are supported, and small differences stay unseen."
 }
 
-// noiseFloor compares the first model of an A/A run with the others, which
-// are the same model, and keeps the largest difference of each quantity.
-func noiseFloor(scenario string, group []*cellTrials) []NoiseFloor {
-	var floors []NoiseFloor
-	for _, q := range []struct {
-		name string
-		measure
-		has func(*cellTrials) bool
-	}{
+// A floorQuantity is a figure by which models are compared, and whether a cell
+// has it.
+type floorQuantity struct {
+	name string
+	measure
+	has func(*cellTrials) bool
+}
+
+func floorQuantities() []floorQuantity {
+	return []floorQuantity{
 		{"goodput", goodput(), func(c *cellTrials) bool { return c.Goodput.Known() }},
 		{"response p50", timing(response).at(quantiles()[0]), supported("p50")},
 		{"response p99", timing(response).at(quantiles()[2]), supported("p99")},
 		{"CPU per request", cpuPerRequest(), func(c *cellTrials) bool { return c.CPUPerRequest.Known() }},
-	} {
+	}
+}
+
+// noiseFloor compares the first model of an A/A run with the others, which
+// are the same model, and keeps the largest difference of each quantity.
+func noiseFloor(scenario string, group []*cellTrials) []NoiseFloor {
+	var floors []NoiseFloor
+	for _, q := range floorQuantities() {
 		floor, found := NoiseFloor{Scenario: scenario, Quantity: q.name, P: 1}, false
 		for i, b := range group {
 			if i == 0 || !q.has(group[0]) || !q.has(b) {

@@ -17,6 +17,7 @@ var errUnhealthy = errors.New("the lab can't do what was asked here; the checkup
 type doctorFlags struct {
 	format      string
 	installPlan bool
+	measure     bool
 	within      time.Duration
 	target      targetFlags
 }
@@ -37,11 +38,12 @@ Exit status: 0 the lab runs here, whatever optional servers are missing or fail;
   lab doctor gunicorn nginx+prefork             exit status 1 unless both work
   lab doctor --target mine=http://127.0.0.1:8000   whether it does the application's work
   lab doctor --install-plan                     one line that installs what is missing
+  lab doctor --measure                          what differences this machine can tell
   lab doctor --format json | jq '.programs[] | select(.state == "missing").name'`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: modelArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := f.check(); err != nil {
+			if err := f.check(args); err != nil {
 				return misuse(c, err)
 			}
 			targets, err := f.target.read()
@@ -52,12 +54,15 @@ Exit status: 0 the lab runs here, whatever optional servers are missing or fail;
 				return misuse(c, err)
 			}
 			found := checkup.Alone(c.Context())
-			if len(args) > 0 || len(targets) == 0 {
+			if !f.measure && (len(args) > 0 || len(targets) == 0) {
 				if found, err = checkup.Look(c.Context(), args); err != nil {
 					return misuse(c, err)
 				}
 			}
 			found.Ask(c.Context(), targets)
+			if f.measure {
+				return f.resolve(c, s, found)
+			}
 			if len(args) == 0 && len(targets) > 0 {
 				return f.show(s, found, args)
 			}
@@ -70,12 +75,16 @@ Exit status: 0 the lab runs here, whatever optional servers are missing or fail;
 	fs := cmd.Flags()
 	fs.StringVar(&f.format, "format", "text", "text or json")
 	fs.BoolVar(&f.installPlan, "install-plan", false, "start nothing and print one line that installs all that is missing on this system")
+	fs.BoolVar(&f.measure, "measure", false, "instead, measure what differences between models this machine can tell: noise, generator, timer")
 	f.target.register(fs)
-	fs.DurationVar(&f.within, "within", 50*time.Second, "how long trying all servers out may take; what isn't reached is shown as untried")
+	fs.DurationVar(&f.within, "within", 50*time.Second, "how long trying all servers out, or measuring, may take; what isn't reached is shown as untried")
 	return cmd
 }
 
-func (f *doctorFlags) check() error {
+func (f *doctorFlags) check(args []string) error {
+	if f.measure && (len(args) > 0 || f.installPlan || len(f.target.targets) > 0) {
+		return errors.New("--measure is about the machine alone: leave models, targets and --install-plan out")
+	}
 	if f.within < time.Second {
 		return fmt.Errorf("--within %s: expected 1s or more", f.within)
 	}
@@ -109,6 +118,19 @@ func (f *doctorFlags) show(s streams, found *checkup.Checkup, specs []string) er
 		return errUnhealthy
 	}
 	return nil
+}
+
+// resolve measures what can be told apart here.
+func (f *doctorFlags) resolve(c *cobra.Command, s streams, found *checkup.Checkup) error {
+	fmt.Fprintln(s.err, "measuring async against itself, and the load generator, for about", f.within, "…")
+	err := found.Measure(c.Context(), f.within, s.err)
+	switch {
+	case c.Context().Err() != nil:
+		return errInterrupted
+	case err != nil:
+		return err
+	}
+	return f.show(s, found, nil)
 }
 
 // installPlan prints the line, and nothing on stdout if nothing is missing.

@@ -40,3 +40,24 @@ func TestDoctorOfReal(t *testing.T) {
 		t.Errorf("%d of %d work, and the exit status is %d", works, len(found.Models), code)
 	}
 }
+
+// What this machine can tell is measured, or it is said why not.
+func TestDoctorMeasures(t *testing.T) {
+	code, out, stderr := invoke(t, "doctor --measure --within 7s --format json")
+	if code == 1 && strings.Contains(stderr, "too busy to say what it can measure") {
+		return // tests run beside other tests
+	}
+	var found checkup.Checkup
+	if err := json.Unmarshal([]byte(out), &found); err != nil || code != 0 || found.Measured == nil {
+		t.Fatalf("exit status %d, %v:\n%s", code, err, stderr)
+	}
+	m := found.Measured
+	if len(m.Floor) < 2 || m.Generator.Rate.Median <= 0 || m.Generator.CPU.Median <= 0 || m.Async.Median <= 0 || m.Pairs <= 0 {
+		t.Errorf("measured %+v", m)
+	}
+	for _, want := range []string{"With 6 trials", "The load generator got", "A sleep of 1 ms"} {
+		if !strings.Contains(m.Text, want) {
+			t.Errorf("it doesn't say %q: %s", want, m.Text)
+		}
+	}
+}

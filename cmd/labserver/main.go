@@ -1,10 +1,11 @@
 // Labserver is the server under test: one program that is every built-in
-// server model, the service that an application calls, and the guard of servers
+// server model, the service that an application calls, a server that does nothing, and the guard of servers
 // that nobody here wrote. The lab starts it and hands it the listener, a control pipe and the scoreboard; it is of no
 // use by itself.
 //
 //	labserver [--app PATH] MODEL key=value…
 //	labserver latency key=value…
+//	labserver null
 //	labserver guard [--stop SIGNAL] [--stdin] [--activate] [--unprivileged] PROGRAM ARG…
 //	labserver database make FILE
 //	labserver database ready
@@ -76,6 +77,8 @@ func run(args []string, stderr io.Writer) int {
 		return slow(flags.Args()[1:], stderr)
 	case "database":
 		return tendDatabase(flags.Args()[1:], stderr)
+	case "null":
+		return null(stderr)
 	}
 	serve, options, err := choose(flags.Args())
 	if err != nil {

@@ -35,6 +35,8 @@ type Checkup struct {
 	Absent []Absent `json:"absent,omitempty"`
 	// Targets are servers that the lab didn't start, by their URLs.
 	Targets []Model `json:"targets,omitempty"`
+	// Measured is nil if nothing was measured.
+	Measured *Measured `json:"measured,omitempty"`
 	// Missing installs all that is missing.
 	Missing Install `json:"install"`
 }
@@ -290,8 +292,8 @@ func ask(ctx context.Context, t *servers.Target) error {
 	return errors.Join(inst.Verify(ctx), inst.Close(0))
 }
 
-// Alone is a checkup of targets and nothing else, for which the lab has to start
-// nothing.
+// Alone is a checkup of the machine, to which targets or measurements come and
+// nothing that would have to be installed.
 func Alone(ctx context.Context) *Checkup {
 	return &Checkup{Schema: Schema, Machine: here(ctx), Lab: Lab{Runs: true}, Models: []Model{}, Needs: []Program{}}
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
@@ -12,6 +13,8 @@ import (
 	"github.com/muesli/termenv"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
+
+	"gatewaylab/reports"
 )
 
 // TextOptions say how a checkup is set for a terminal.
@@ -25,7 +28,8 @@ func Text(w io.Writer, c *Checkup, o TextOptions) error {
 	t := newTextWriter(max(cmp.Or(o.Width, 80), 60), o.Colour)
 	t.machine(c)
 	t.targets(c)
-	if len(c.Models) == 0 && len(c.Needs) == 0 && len(c.Targets) > 0 {
+	t.measured(c.Measured)
+	if len(c.Models) == 0 && len(c.Needs) == 0 && (len(c.Targets) > 0 || c.Measured != nil) {
 		_, err := w.Write(t.Bytes())
 		return err
 	}
@@ -166,6 +170,58 @@ func (t *textWriter) targets(c *Checkup) {
 		}
 		t.para("  "+t.state(m.State), text, lipgloss.NewStyle())
 	}
+}
+
+// measured is what can be told by measurement, as a table and in words.
+func (t *textWriter) measured(m *Measured) {
+	if m == nil {
+		return
+	}
+	t.heading("What can be measured here")
+	t.line("  async against itself   spread   apart   told apart   found from")
+	for _, r := range m.Floor {
+		told, smallest := "no", "–"
+		if r.Told {
+			told = "yes"
+		}
+		if r.Smallest > 0 {
+			smallest = percents(r.Smallest) + " %"
+		}
+		t.line(fmt.Sprintf("  %-20s  %7s %7s   %10s   %10s", r.Quantity, "±"+percents(r.Spread)+"%", percents(r.Apart)+"%", told, smallest))
+	}
+	t.line("")
+	for _, f := range [][2]string{
+		{"generator", estimateWords(m.Generator.Rate, "responses/s", 0) + " against a server that does nothing"},
+		{"", estimateWords(m.Generator.CPU, "cores of its own", 2)},
+		{"timer", fmt.Sprintf("1 ms of sleep ends %s ms late, p99 %s ms; clock steps %.0f ns", millis(m.Timer.P50), millis(m.Timer.P99), m.Timer.Step*1e6)},
+		{"steal", shareWords(m.Steal) + " to other guests of the hypervisor"},
+		{"others", shareWords(m.Others) + " to other programs"},
+		{"connections", grouped(int64(m.Pairs)) + " to one server at most"},
+	} {
+		t.fact(f[0], f[1])
+	}
+	t.line("")
+	t.para("  ", m.Text, lipgloss.NewStyle())
+}
+
+func estimateWords(e reports.Estimate, unit string, decimals int) string {
+	if !e.Known() {
+		return "not known"
+	}
+	figure := func(v float64) string {
+		if decimals == 0 {
+			return grouped(int64(math.Round(v)))
+		}
+		return fmt.Sprintf("%.*f", decimals, v)
+	}
+	return fmt.Sprintf("%s [%s–%s] %s", figure(e.Median), figure(e.Low), figure(e.High), unit)
+}
+
+func shareWords(share float64) string {
+	if share < 0 {
+		return "unknown: what went"
+	}
+	return percents(100*share) + " % of the processor time"
 }
 
 // own says how the lab's own models are.

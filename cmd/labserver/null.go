@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"gatewaylab/servers/process"
+)
+
+// canned is the application's answer to GET /hello.
+const canned = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 6\r\n\r\n" + cannedBody
+
+const cannedBody = "hello\n"
+
+// null answers whatever is asked with the same bytes and does nothing else: what
+// a load generator achieves against it is the generator's own limit. It reads
+// nothing of a request but its end, so it is for requests without a body.
+func null(stderr io.Writer) int {
+	in, err := process.Inherit()
+	if err == nil && in.Listener == nil {
+		err = errors.New("it has no listener")
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "labserver null: %v; lab doctor --measure starts it\n", err)
+		return exitUsage
+	}
+	listener, err := net.FileListener(in.Listener)
+	if err == nil {
+		err = in.Listener.Close()
+	}
+	if err != nil {
+		return report(fmt.Errorf("listen: %w", err), "null", stderr)
+	}
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM, os.Interrupt)
+	go func() {
+		select {
+		case <-asked:
+		case <-in.Orphaned:
+		}
+		os.Exit(exitStopped)
+	}()
+	for {
+		c, err := listener.Accept()
+		if err != nil {
+			return report(err, "null", stderr)
+		}
+		go answer(c)
+	}
+}
+
+// answer sends the canned answer for every end of a request's head.
+func answer(c net.Conn) {
+	defer c.Close()
+	end := []byte("\r\n\r\n")
+	buf := make([]byte, 4096)
+	kept := 0 // of the last read, bytes that may begin an end
+	for {
+		n, err := c.Read(buf[kept:])
+		if err != nil {
+			return
+		}
+		seen := buf[:kept+n]
+		says := canned
+		if bytes.HasPrefix(seen, []byte("HEAD ")) {
+			says = canned[:len(canned)-len(cannedBody)]
+		}
+		for range bytes.Count(seen, end) {
+			if _, err := io.WriteString(c, says); err != nil {
+				return
+			}
+		}
+		if bytes.HasSuffix(seen, end) {
+			kept = 0
+			continue
+		}
+		tail := seen[max(0, len(seen)-len(end)+1):]
+		if i := bytes.LastIndex(seen, end); i >= 0 && i+len(end) > len(seen)-len(tail) {
+			tail = seen[i+len(end):]
+		}
+		kept = copy(buf, tail)
+	}
+}
