@@ -226,10 +226,4 @@ func (m *markdownWriter) fidelity(r *Report) {
 		}
 	}
 	m.linef("\n%s\n", md(f.Criterion))
-	for _, pair := range f.Pairs {
-		if pair.Model.As != "" || pair.Twin.As != "" {
-			m.linef("- %s is `%s`, %s is `%s`", md(pair.Name()), pair.Model.Spec, md(pair.Twin.Label()), pair.Twin.Spec)
-		}
-	}
-	m.linef("")
 }

@@ -2,6 +2,9 @@ package reports
 
 import (
 	"math"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"gatewaylab/scenarios"
@@ -95,5 +98,27 @@ func TestCausesAreOfTheSuite(t *testing.T) {
 	}
 	if why := causeOf(&scenarios.ModelInfo{Name: "prefork"}, &scenarios.ModelInfo{Name: "serial"}, "hang", scenarios.Recovery); why != "" {
 		t.Errorf("a pair of which nothing is known differs because %s", why)
+	}
+}
+
+// The table in the docs knows no cause that the code doesn't.
+func TestDocumentedCauses(t *testing.T) {
+	b, err := os.ReadFile("fidelity/report.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	differ := 0
+	for line := range strings.SplitSeq(string(b), "\n") {
+		_, why, found := strings.Cut(line, "| **different** | ")
+		if !found {
+			continue
+		}
+		differ++
+		if !slices.ContainsFunc(causes(), func(c cause) bool { return md(c.why)+" |" == why }) {
+			t.Errorf("reports/fidelity/report.md gives a cause that stands in no row of causes: %s; run lab report again on its run, or measure again", why)
+		}
+	}
+	if differ == 0 {
+		t.Error("reports/fidelity/report.md holds no difference")
 	}
 }
