@@ -116,31 +116,31 @@ var behaviours = []struct {
 	status int
 	body   string
 }{
-	{"well", says(wellAnswer), "/upstream", 200, "upstream says well\n"},
-	{"again", says(wellAnswer), "/upstream", 200, "upstream says well\n"},
+	{"well", says(wellAnswer), "/upstream?timeout=60000", 200, "upstream says well\n"},
+	{"again", says(wellAnswer), "/upstream?timeout=60000", 200, "upstream says well\n"},
 	{"in pieces", func(c net.Conn, _ *http.Request) {
 		for piece := range strings.SplitSeq("HTTP/1.1 2|00 OK\r\ncontent-length:  5\r|\n\r\nwe|ll\n", "|") {
 			_, _ = io.WriteString(c, piece)
 			time.Sleep(5 * time.Millisecond)
 		}
-	}, "/upstream", 200, "upstream says well\n"},
-	{"empty", says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "/upstream", 200, "upstream says "},
-	{"large", says("HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n" + strings.Repeat("x", 65535) + "\n"), "/upstream", 200, "upstream says " + strings.Repeat("x", 65535) + "\n"},
-	{"failing", says("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 7\r\n\r\nfailed\n"), "/upstream", 502, "502 bad gateway: the upstream answered 503\n"},
-	{"a gateway too", says("HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n"), "/upstream", 502, "502 bad gateway: the upstream answered 504\n"},
-	{"hanging up", hangsUp, "/upstream", 502, "502 bad gateway: the upstream closed the connection in place of an answer\n"},
-	{"resetting", resets, "/upstream", 502, "502 bad gateway: the upstream closed the connection in place of an answer\n"},
+	}, "/upstream?timeout=60000", 200, "upstream says well\n"},
+	{"empty", says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "/upstream?timeout=60000", 200, "upstream says "},
+	{"large", says("HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n" + strings.Repeat("x", 65535) + "\n"), "/upstream?timeout=60000", 200, "upstream says " + strings.Repeat("x", 65535) + "\n"},
+	{"failing", says("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 7\r\n\r\nfailed\n"), "/upstream?timeout=60000", 502, "502 bad gateway: the upstream answered 503\n"},
+	{"a gateway too", says("HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n"), "/upstream?timeout=60000", 502, "502 bad gateway: the upstream answered 504\n"},
+	{"hanging up", hangsUp, "/upstream?timeout=60000", 502, "502 bad gateway: the upstream closed the connection in place of an answer\n"},
+	{"resetting", resets, "/upstream?timeout=60000", 502, "502 bad gateway: the upstream closed the connection in place of an answer\n"},
 	{"cut off", func(c net.Conn, _ *http.Request) { _, _ = io.WriteString(c, wellAnswer[:len(wellAnswer)-2]); c.Close() },
-		"/upstream", 502, "502 bad gateway: the upstream closed the connection in place of an answer\n"},
-	{"without a length", says("HTTP/1.1 200 OK\r\n\r\nhm"), "/upstream", 502, "502 bad gateway: the upstream answered what is no HTTP\n"},
-	{"beyond bounds", says("HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n"), "/upstream", 502, "502 bad gateway: the upstream answered what is no HTTP\n"},
-	{"no HTTP", says("220 lab ESMTP\r\n\r\n"), "/upstream", 502, "502 bad gateway: the upstream answered what is no HTTP\n"},
+		"/upstream?timeout=60000", 502, "502 bad gateway: the upstream closed the connection in place of an answer\n"},
+	{"without a length", says("HTTP/1.1 200 OK\r\n\r\nhm"), "/upstream?timeout=60000", 502, "502 bad gateway: the upstream answered what is no HTTP\n"},
+	{"beyond bounds", says("HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n"), "/upstream?timeout=60000", 502, "502 bad gateway: the upstream answered what is no HTTP\n"},
+	{"no HTTP", says("220 lab ESMTP\r\n\r\n"), "/upstream?timeout=60000", 502, "502 bad gateway: the upstream answered what is no HTTP\n"},
 	{"silent", func(net.Conn, *http.Request) {}, "/upstream?timeout=30", 504, "504 gateway timeout: no answer from the upstream within 30 ms\n"},
-	{"well after all", says(wellAnswer), "/upstream", 200, "upstream says well\n"},
+	{"well after all", says(wellAnswer), "/upstream?timeout=60000", 200, "upstream says well\n"},
 	{"saying goodbye", func(c net.Conn, _ *http.Request) {
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nwell\n")
 		c.Close()
-	}, "/upstream", 200, "upstream says well\n"},
+	}, "/upstream?timeout=60000", 200, "upstream says well\n"},
 	{"well at last", says(wellAnswer), "/upstream?timeout=60000", 200, "upstream says well\n"},
 }
 
@@ -185,7 +185,7 @@ func callsAnother(t *testing.T, spec string) {
 	}
 	// Connections that were kept still serve; a new one can't be had.
 	for {
-		resp, body, err := ask(t.Context(), "GET", inst.URL()+"/upstream", nil)
+		resp, body, err := ask(t.Context(), "GET", inst.URL()+"/upstream?timeout=60000", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +210,7 @@ func TestUpstreamConnectionsAreKept(t *testing.T) {
 			other.set(says(wellAnswer))
 			inst := stopped(t, spec, launchAs(t, spec, servers.Launch{Environ: []string{"GATEWAYLAB_UPSTREAM=" + other.Addr().String()}}))
 			for range 20 {
-				if resp, _, err := ask(t.Context(), "GET", inst.URL()+"/upstream", nil); err != nil || resp.StatusCode != 200 {
+				if resp, _, err := ask(t.Context(), "GET", inst.URL()+"/upstream?timeout=60000", nil); err != nil || resp.StatusCode != 200 {
 					t.Fatal(resp, err)
 				}
 			}
@@ -271,7 +271,7 @@ func TestUpstreamCallOfAClientThatLeaves(t *testing.T) {
 	leave()
 	<-left
 	other.set(says(wellAnswer))
-	if got := get(t.Context(), inst, "/upstream"); got.status != 200 {
+	if got := get(t.Context(), inst, "/upstream?timeout=60000"); got.status != 200 {
 		t.Errorf("afterwards: %+v", got)
 	}
 }
@@ -293,7 +293,7 @@ func TestBackingService(t *testing.T) {
 		t.Errorf("processes of the service %v, of the model %v", ours, inst.PIDs())
 	}
 	begun := time.Now()
-	if got := get(t.Context(), inst, "/upstream"); got.status != 502 || time.Since(begun) < 20*time.Millisecond {
+	if got := get(t.Context(), inst, "/upstream?timeout=60000"); got.status != 502 || time.Since(begun) < 20*time.Millisecond {
 		t.Errorf("%+v after %s", got, time.Since(begun))
 	}
 	r, err := s[0].Read(t.Context())
@@ -307,7 +307,7 @@ func TestBackingService(t *testing.T) {
 		_, err := s[0].Read(t.Context())
 		return err != nil
 	})
-	if got := get(t.Context(), inst, "/upstream"); got.status != 502 {
+	if got := get(t.Context(), inst, "/upstream?timeout=60000"); got.status != 502 {
 		t.Errorf("without the service: %+v", got)
 	}
 	if err := inst.Close(10 * time.Second); err != nil {

@@ -36,7 +36,7 @@ func Probes() []Probe {
 		{Method: "GET", Target: "/mixed?ms=1&units=1"},
 		{Method: "GET", Target: "/locked?wait=1&hold=1"},
 		{Method: "GET", Target: "/block?ms=1"},
-		{Method: "GET", Target: "/upstream"},
+		{Method: "GET", Target: "/upstream?timeout=30000"},
 		{Method: "GET", Target: "/db?op=select&key=1000000"},
 		{Method: "GET", Target: "/db?op=update&key=7&hold=1"},
 		{Method: "GET", Target: "/db?op=update&key=7"},

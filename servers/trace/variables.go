@@ -57,20 +57,22 @@ func cgiVariables() map[string]variable {
 func otherVariables() map[string]variable {
 	const not = "not in RFC 3875"
 	return map[string]variable{
-		"DOCUMENT_ROOT":    {"folder of the site's files", not, nil, "SERVER's configuration"},
-		"DOCUMENT_URI":     {"the path, normalised", not, (*origin).fromPath, "SERVER, which normalised the path"},
-		"HTTPS":            {"on if the request came through TLS", not, nil, "the socket"},
-		"REDIRECT_STATUS":  {"a guard of PHP's: without it php-cgi takes itself for being called directly", not, nil, "SERVER's configuration"},
-		"REMOTE_PORT":      {"the client's port", not, (*origin).fromClientPort, ""},
-		"REQUEST_SCHEME":   {"http or https", not, nil, "the socket: TLS or not"},
-		"REQUEST_URI":      {"the target, raw", not, (*origin).fromTarget, ""},
-		"SCRIPT_FILENAME":  {"file of the program", not, nil, "SERVER's configuration"},
-		"SERVER_ADDR":      {"address on which the request came", not, (*origin).fromServerAddr, ""},
-		"UWSGI_SCHEME":     {"http or https, for uWSGI", not, nil, "SERVER: the socket, TLS or not"},
-		"SCGI":             {"says that this is SCGI; always 1", "SCGI", nil, "a constant of the protocol"},
-		"PATH":             {"where programs are looked for", "not CGI: environ(7)", nil, "SERVER's own environment"},
-		"GATEWAYLAB_LOCK":  {"file of the lock that /locked takes", "not CGI: the lab's", nil, "the lab, through SERVER's environment"},
-		"GATEWAYLAB_TRACE": {"where recorders tell what they see", "not CGI: the lab's", nil, "this trace"},
+		"DOCUMENT_ROOT":       {"folder of the site's files", not, nil, "SERVER's configuration"},
+		"DOCUMENT_URI":        {"the path, normalised", not, (*origin).fromPath, "SERVER, which normalised the path"},
+		"HTTPS":               {"on if the request came through TLS", not, nil, "the socket"},
+		"REDIRECT_STATUS":     {"a guard of PHP's: without it php-cgi takes itself for being called directly", not, nil, "SERVER's configuration"},
+		"REMOTE_PORT":         {"the client's port", not, (*origin).fromClientPort, ""},
+		"REQUEST_SCHEME":      {"http or https", not, nil, "the socket: TLS or not"},
+		"REQUEST_URI":         {"the target, raw", not, (*origin).fromTarget, ""},
+		"SCRIPT_FILENAME":     {"file of the program", not, nil, "SERVER's configuration"},
+		"SERVER_ADDR":         {"address on which the request came", not, (*origin).fromServerAddr, ""},
+		"UWSGI_SCHEME":        {"http or https, for uWSGI", not, nil, "SERVER: the socket, TLS or not"},
+		"SCGI":                {"says that this is SCGI; always 1", "SCGI", nil, "a constant of the protocol"},
+		"PATH":                {"where programs are looked for", "not CGI: environ(7)", nil, "SERVER's own environment"},
+		"GATEWAYLAB_LOCK":     {"file of the lock that /locked takes", "not CGI: the lab's", nil, "the lab, through SERVER's environment"},
+		"GATEWAYLAB_SLOW":     {"how many times as long it waits", "not CGI: the lab's", nil, "the lab, through SERVER's environment"},
+		"GATEWAYLAB_UPSTREAM": {"address of what /upstream calls", "not CGI: the lab's", nil, "the lab, through SERVER's environment"},
+		"GATEWAYLAB_TRACE":    {"where recorders tell what they see", "not CGI: the lab's", nil, "this trace"},
 	}
 }
 
