@@ -64,7 +64,7 @@ func TestArrows(t *testing.T) {
 		"scenarios/simulation": {"scenarios/load"},
 		"scenarios/predict":    {"scenarios", "scenarios/load", "scenarios/simulation", "scenarios/theory", "servers", "servers/app", "servers/latency"},
 		"reports":              {"scenarios", "scenarios/capacity", "scenarios/expect", "scenarios/load", "scenarios/predict", "servers", "servers/app"},
-		"reports/chart":        {"reports", "scenarios", "scenarios/load"},
+		"reports/chart":        {"reports", "scenarios", "scenarios/load", "scenarios/predict"},
 		"reports/checkup":      {"reports", "scenarios", "servers", "servers/process", "servers/real"},
 		"reports/dashboard":    {"reports", "scenarios", "scenarios/load", "servers/process"},
 		"servers/interop":      {},

@@ -26,6 +26,7 @@ type bar struct {
 	value  reports.Estimate
 	each   []reports.PerRun // goodput of each trial
 	note   string           // behind the value
+	theory float64          // what it should be; 0 = nothing is predicted
 	reason string           // why there is nothing
 }
 
@@ -163,7 +164,7 @@ func (b bar) extent() float64 {
 			high = max(high, t.Goodput)
 		}
 	}
-	return high
+	return max(high, b.theory)
 }
 
 // reach is the end of the scale at which every bar leaves room for its text.
@@ -235,6 +236,11 @@ func (p *pen) bar(c draw.Canvas, pl *plot.Plot, b block, i int) {
 		for _, v := range []float64{low, high} {
 			c.StrokeLine2(w, x(v), above-half*0.3, x(v), above+half*0.3)
 		}
+	}
+
+	if one.theory > 0 {
+		c.StrokeLine2(p.theoryLine(p.ink), x(one.theory), y-half*1.25, x(one.theory), y+half*1.25)
+		c.SetLineDash(nil, 0)
 	}
 
 	at := vg.Point{X: x(one.extent()) + 8, Y: y}

@@ -77,6 +77,12 @@ func (v *run) goodputBlock(sc *scene, roomy bool) block {
 		if x.reason == "" {
 			x.value, x.each = c.Goodput, c.Each
 			x.note = tie(c.Tied, roomy)
+			if v, by, ok := predicted(c, "goodput"); ok {
+				x.theory = v
+				if roomy {
+					x.note = strings.TrimSpace(x.note + "  " + by + " " + number(v))
+				}
+			}
 		}
 		b.bars = append(b.bars, x)
 	}
@@ -117,7 +123,7 @@ func (v *run) goodputLegend(scs []*scene) string {
 	if tied {
 		s += " ~ can't be told apart."
 	}
-	return s
+	return strings.TrimSpace(s + " " + theoryNote(scs, "predicted"))
 }
 
 func (v *run) goodputWords(sc *scene) string {
@@ -128,6 +134,9 @@ func (v *run) goodputWords(sc *scene) string {
 		s := number(c.Goodput.Median) + "/s"
 		if low, high, ok := interval(c.Goodput); ok {
 			s += fmt.Sprintf(" (%s to %s)", number(low), number(high))
+		}
+		if v, by, ok := predicted(c, "goodput"); ok {
+			s += fmt.Sprintf(", %s/s by theory (%s)", number(v), by)
 		}
 		if len(c.Tied) > 0 {
 			s += ", not told apart from " + list(c.Tied)

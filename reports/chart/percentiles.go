@@ -22,6 +22,7 @@ func (v *run) percentiles(sc *scene) *figure {
 			v.setup(sc),
 			"Response time counts from when a request was due to its last byte. Line: all valid trials together, as far as the sample supports; dots lead on to the name.",
 			firstByteNote(sc),
+			theoryNote([]*scene{sc}, "response times (from edge to edge: their mean)"),
 			v.colophon(),
 		),
 		alt: "Response time by percentile, " + sc.heading() + ". " +
@@ -78,6 +79,13 @@ func (v *run) drawPercentiles(p *pen, c draw.Canvas, sc *scene) {
 			ms = append(ms, pt[1])
 		}
 	}
+	theory := make([][][2]float64, len(sc.cells))
+	for i, cell := range sc.cells {
+		theory[i] = expected(cell, right)
+		for _, pt := range theory[i] {
+			ms = append(ms, pt[1])
+		}
+	}
 	first := firstBytes(sc)
 	for _, xy := range first {
 		for _, pt := range xy {
@@ -117,6 +125,9 @@ func (v *run) drawPercentiles(p *pen, c draw.Canvas, sc *scene) {
 		}
 		for i := len(curves) - 1; i >= 0; i-- { // the first model on top
 			p.curve(c, pl, i, curves[i])
+		}
+		for i := range theory {
+			p.expected(c, pl, i, theory[i])
 		}
 	}))
 

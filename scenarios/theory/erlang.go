@@ -146,9 +146,9 @@ func (q MMCK) Response() float64 { return q.Queue()/q.Throughput() + q.Service }
 
 // A FiniteSource is M/M/c//N: N users, each of whom thinks for an exponential
 // time, then waits for one of c servers and is served for an exponential one
-// (the machine-repair model; Kleinrock I, section 3.8). With a fixed think
-// time, and if the servers share themselves out among all requests, it is
-// exact all the same, whatever the distributions: the network has product form
+// (the machine-repair model; Kleinrock I, section 3.8). Think times of any
+// distribution give the same, and so do service times if the servers share
+// themselves out among all requests: the network then has product form
 // (Baskett, Chandy, Muntz & Palacios, JACM 22, 1975).
 type FiniteSource struct {
 	Users   int

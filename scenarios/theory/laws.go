@@ -19,8 +19,8 @@ import (
 	"slices"
 )
 
-// Little's law: N = X·R, whatever is inside (J. D. C. Little, A Proof for the
-// Queuing Formula L = λW, Operations Research 9, 1961). It returns N.
+// Little is N = X·R, whatever is inside (J. D. C. Little, A Proof for the
+// Queuing Formula L = λW, Operations Research 9, 1961).
 func Little(throughput, response float64) float64 { return throughput * response }
 
 // ResponseTimeLaw is Little's law for a closed loop: R = N/X − Z (Denning &
