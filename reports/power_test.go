@@ -22,7 +22,7 @@ func sampled(rng *rand.Rand, n int, median, noise float64) []float64 {
 // How the rule by which two models are told apart does on data of which it is
 // known whether they differ: with the usual six trials, and with more.
 func TestFalseAlarmsAndPower(t *testing.T) {
-	const runs = 4000
+	const runs = 2000
 	for _, c := range []struct {
 		name          string
 		trials        int

@@ -39,7 +39,7 @@ func TestUSLIsExactWithoutNoise(t *testing.T) {
 // a tenth of them may miss, for a bootstrap of 42 trials is a little narrow.
 func TestUSLIntervalsHoldTheTruth(t *testing.T) {
 	truth := [3]float64{500, 0.06, 0.0008}
-	const runs = 40
+	const runs = 24
 	missed := 0
 	for seed := range uint64(runs) {
 		u := fitUSL(law(truth, 0.04, seed, doubling...), seed)

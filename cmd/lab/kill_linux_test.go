@@ -193,10 +193,15 @@ func listening(t *testing.T, sessions map[int]bool) (inodes []string) {
 // Ctrl-C stops everything within two seconds, keeps what was finished, says
 // so, and exits with 130.
 func TestInterruptedLabKeepsWhatItHas(t *testing.T) {
-	for _, model := range []string{"cgi", "prefork", "async"} {
-		t.Run(model, func(t *testing.T) {
-			cmd, stderr, mark := startLab(t, "compare", model, "--scenario", "wait", "--dash", "off",
-				"--trials", "100", "--for", "200ms", "--warmup", "50ms", "--out", "out")
+	for name, args := range map[string][]string{
+		"cgi":     {"compare", "cgi"},
+		"prefork": {"compare", "prefork"},
+		"async":   {"compare", "async"},
+		"search":  {"capacity", "prefork", "--slo", "p50<100ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd, stderr, mark := startLab(t, append(args, "--scenario", "wait", "--dash", "off",
+				"--trials", "100", "--for", "200ms", "--warmup", "50ms", "--out", "out")...)
 			dir := filepath.Join(cmd.Dir, "out")
 			deadline := time.Now().Add(60 * time.Second)
 			for {
