@@ -13,15 +13,16 @@ import (
 type limiter int
 
 const (
-	bySlots     limiter = iota // requests that the model can hold at once
-	byCPU                      // cores that the server works on
-	byGenerator                // cores of its own that the load generator works on
-	byLock                     // a lock that all requests of a server share
-	byClients                  // clients of a closed loop, and the time they think
-	byArrivals                 // requests due in an open loop
-	byPool                     // connections to the database that the server may have
-	byThread                   // the thread, or few of them, that all requests share
-	byService                  // a backing service that takes so many calls and no more
+	bySlots       limiter = iota // requests that the model can hold at once
+	byCPU                        // cores that the server works on
+	byGenerator                  // cores of its own that the load generator works on
+	byLock                       // a lock that all requests of a server share
+	byClients                    // clients of a closed loop, and the time they think
+	byArrivals                   // requests due in an open loop
+	byPool                       // connections to the database that the server may have
+	byThread                     // the thread, or few of them, that all requests share
+	byInterpreter                // the interpreters in which requests compute one at a time
+	byService                    // a backing service that takes so many calls and no more
 )
 
 // A bound is the most requests per second that one limiter allows: the
@@ -38,29 +39,30 @@ type bound struct {
 
 // evidence is what is known about one cell's traffic, in seconds and 1/s.
 type evidence struct {
-	open       bool
-	rate       float64 // of arrivals, without harmful ones; 0 in a closed loop
-	clients    int     // of a steady closed loop; else 0
-	think      float64 // of each client between requests, on average
-	lock       float64 // that a request holds the one lock of its server
-	pool       int     // connections to the database, of all processes; 0 = as many as requests
-	query      float64 // that a request holds one of them
-	random     bool    // requests or think times differ: what is known of them is their mean
-	stages     []stage // of a load whose level changes; empty for a steady one
-	beside     crowds
-	faults     *FaultCell
-	hurt       float64 // from which response time on a request is hurt; 0 = none is by that
-	slots      int
-	noun       string
-	threads    int     // that requests share for what holds one; 0 = each has its own
-	block      float64 // that a request blocks its thread
-	block2     float64 // the mean of its square
-	longest    float64 // that any blocks it
-	backing    string  // the service that limits requests most
-	calls      float64 // that it takes, as requests; 0 = any number
-	perRequest string  // what is made for each request: a process, a connection
-	front      string  // the program before the model; "" = there is none
-	foreign    bool    // the lab didn't start it: nothing is known of what it has
+	open         bool
+	rate         float64 // of arrivals, without harmful ones; 0 in a closed loop
+	clients      int     // of a steady closed loop; else 0
+	think        float64 // of each client between requests, on average
+	lock         float64 // that a request holds the one lock of its server
+	pool         int     // connections to the database, of all processes; 0 = as many as requests
+	query        float64 // that a request holds one of them
+	random       bool    // requests or think times differ: what is known of them is their mean
+	stages       []stage // of a load whose level changes; empty for a steady one
+	beside       crowds
+	faults       *FaultCell
+	hurt         float64 // from which response time on a request is hurt; 0 = none is by that
+	slots        int
+	noun         string
+	threads      int     // that requests share for what holds one; 0 = each has its own
+	interpreters int     // that requests share for computing; 0 = none
+	block        float64 // that a request blocks its thread
+	block2       float64 // the mean of its square
+	longest      float64 // that any blocks it
+	backing      string  // the service that limits requests most
+	calls        float64 // that it takes, as requests; 0 = any number
+	perRequest   string  // what is made for each request: a process, a connection
+	front        string  // the program before the model; "" = there is none
+	foreign      bool    // the lab didn't start it: nothing is known of what it has
 
 	wait      float64 // that the application waits for each request; -1 if unknown
 	works     bool    // the application has CPU work to do
@@ -154,6 +156,10 @@ func (e *evidence) bounds() []bound {
 		n := float64(e.threads)
 		all = append(all, bound{byThread, n / held, hard(per(n, e.block))})
 	}
+	// A front's part of the CPU time is not spent in an interpreter.
+	if e.interpreters > 0 && e.cpu > 0 && e.front == "" {
+		all = append(all, bound{byInterpreter, float64(e.interpreters) / e.cpu, math.Inf(1)})
+	}
 	if s+e.think > 0 && e.wait >= 0 && e.closed() && e.clients > 0 {
 		all = append(all, bound{byClients, float64(e.clients) / (s + e.think), hard(per(float64(e.clients), e.wait+e.think))})
 	}
@@ -182,7 +188,7 @@ func (c *cellTrials) evidence(res *scenarios.Result) *evidence {
 	steady, _ := c.scenario.Steady()
 	e := &evidence{
 		open: !c.scenario.Closed(), clients: steady.UsersFrom, think: steady.Think.Seconds(), random: steady.ThinkExponential,
-		slots: c.model.Slots, threads: c.model.Threads, noun: c.model.Noun, perRequest: c.perRequest(), front: c.model.Front, foreign: c.Foreign,
+		slots: c.model.Slots, threads: c.model.Threads, interpreters: c.model.Interpreters, noun: c.model.Noun, perRequest: c.perRequest(), front: c.model.Front, foreign: c.Foreign,
 		faults: c.Faults, hurt: c.scenario.Hurt.Seconds(),
 		wait:      -1,
 		cpu:       c.CPUPerRequest.Median / 1e3,

@@ -114,6 +114,9 @@ func (e *evidence) allows(b bound) string {
 			count(e.pool, "connection"), saidTime(e.query), e.onAverage(), limit, cmp.Or(e.waiters(), "requests"), oneOr(e.pool, "it", "them"))
 	case byThread:
 		return fmt.Sprintf("%s; %s can do at most %s/s, however many cores there are", e.holding(), e.sharedThreads(), limit)
+	case byInterpreter:
+		return fmt.Sprintf("%s, in an interpreter that lets one thread compute at a time; %s can do at most %s/s, however many threads and cores there are",
+			e.cost(), count(e.interpreters, "interpreter"), limit)
 	case byClients:
 		return fmt.Sprintf("%s can ask for at most %s/s", e.clientsThatWait(), limit)
 	case byGenerator:
@@ -245,6 +248,10 @@ func (e *evidence) queueing(b bound) string {
 		if n >= 2*float64(e.threads) {
 			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.threads, "it", "them"), littles, e.onAverage())
 		}
+	case byInterpreter:
+		if n >= 2*float64(e.interpreters) {
+			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.interpreters, "it", "them"), littles, e.onAverage())
+		}
 	case byCPU:
 		if n >= 2*float64(e.serverCores) {
 			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.serverCores, "it", "them"), littles, e.onAverage())
@@ -329,6 +336,8 @@ func (e *evidence) name(b bound) string {
 		return fmt.Sprintf("%s to the database × %s", count(e.pool, "connection"), saidTime(e.query))
 	case byThread:
 		return fmt.Sprintf("%s × %s", count(e.threads, "thread"), saidTime(e.holds()))
+	case byInterpreter:
+		return "the interpreter's lock"
 	case byClients:
 		return fmt.Sprintf("%s × %s", count(e.clients, "client"), saidTime(e.service()+e.think))
 	case byGenerator:

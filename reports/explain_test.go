@@ -68,6 +68,18 @@ func TestExplain(t *testing.T) {
 			e.slots, e.threads, e.wait, e.works, e.cpu, e.generator, e.goodput = 0, 1, 0, true, 0.01, 0.0001, 97
 		}),
 			"Each request burns 10 ms of CPU; the one thread that all requests share can do at most 100/s, however many cores there are; measured 97. 50 clients share it, so an answer takes 50 / 97 per s = 515 ms."},
+		{"threads under one interpreter", base(func(e *evidence) {
+			e.slots, e.noun, e.interpreters, e.perRequest, e.wait, e.works, e.cpu, e.generator, e.goodput = 4, "thread", 1, "", 0, true, 0.01, 0, 96
+		}),
+			"Each request burns 10 ms of CPU, in an interpreter that lets one thread compute at a time; 1 interpreter can do at most 100/s, however many threads and cores there are; measured 96. 50 clients share it, so an answer takes 50 / 96 per s = 521 ms."},
+		{"as many interpreters as cores", base(func(e *evidence) {
+			e.slots, e.noun, e.interpreters, e.perRequest, e.wait, e.works, e.cpu, e.generator, e.goodput = 0, "thread", 2, "", 0, true, 0.0051, 0, 371
+		}),
+			"Each request burns 5.1 ms of CPU; 2 cores can do at most 392/s; measured 371. 50 clients share them, so an answer takes 50 / 371 per s = 135 ms."},
+		{"interpreters behind a front", base(func(e *evidence) {
+			e.slots, e.noun, e.interpreters, e.front, e.perRequest, e.wait, e.works, e.cpu, e.generator, e.goodput = 0, "thread", 1, "nginx", "", 0, true, 0.01, 0, 110
+		}),
+			"Measured 110 requests/s, though the lowest limit computed here (the CPU) would allow 200/s: something else held it back, perhaps other programs on this machine. This run used 55 % of the CPU."},
 		{"blocking in a pool", base(func(e *evidence) {
 			e.slots, e.threads, e.wait, e.block, e.cpu, e.goodput = 0, 4, 0.05, 0.05, 0.0001, 79
 		}),

@@ -97,6 +97,9 @@ type ModelInfo struct {
 	// 0 = as the database's settings say.
 	Pools int `json:"pools,omitempty"`
 	Pool  int `json:"pool,omitempty"`
+	// Interpreters is how many interpreters they share for computing, a thread at
+	// a time in each; 0 = none.
+	Interpreters int `json:"interpreters,omitempty"`
 	// PerRequest names what the model makes anew for each request, if
 	// anything: "process" (CGI), "connection" (a sync worker), "".
 	PerRequest string `json:"per_request,omitempty"`

@@ -56,7 +56,7 @@ func contestants(entries []Entry) ([]*Contestant, error) {
 func (c *Contestant) Info() ModelInfo {
 	m := ModelInfo{
 		Label: c.Label, Spec: c.Spec.String(), Name: c.Model.Name, Doc: c.Model.Doc, Options: c.Settings,
-		Slots: c.Slots(), Noun: c.Model.Noun, Threads: c.Threads(), PerRequest: c.Model.PerRequest,
+		Slots: c.Slots(), Noun: c.Model.Noun, Threads: c.Threads(), Interpreters: c.Interpreters(), PerRequest: c.Model.PerRequest,
 		Pools: c.Pools(), Pool: c.Pool,
 	}
 	if t := c.Target; t != nil {

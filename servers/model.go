@@ -41,6 +41,10 @@ type Model struct {
 	// Threads is how many threads the requests in progress share for what
 	// holds one, blocking calls and computing; nil or 0 where each has its own.
 	Threads func(Settings) int
+	// Interpreters is how many interpreters the requests in progress share for
+	// computing, which each lets one thread do at a time (CPython's lock), while
+	// others block or wait; nil or 0 where that is no limit of its own.
+	Interpreters func(Settings) int
 	// PerRequest names what is made anew for each request: "process",
 	// "connection" or "".
 	PerRequest string
@@ -266,6 +270,15 @@ func (c *Configured) Threads() int {
 		return 0
 	}
 	return c.Model.Threads(c.Settings) * max(1, c.Instances())
+}
+
+// Interpreters is how many interpreters of the configured model its requests
+// share for computing; 0 where they don't.
+func (c *Configured) Interpreters() int {
+	if c.Model.Interpreters == nil {
+		return 0
+	}
+	return c.Model.Interpreters(c.Settings) * max(1, c.Instances())
 }
 
 func whole(low, high int) func(string) error {

@@ -8,6 +8,25 @@ func appOption(values ...string) Option {
 	return Option{"app", values[0], "what runs inside: the bare callable, or the same in a framework", oneOf(values...)}
 }
 
+// loops are the threads of event loops: each does what blocks and computes, or
+// as many of a pool's do.
+func loops(s Settings) int { return processes(s) * max(1, s.Int("pool")) }
+
+// pooled are the interpreters whose pools' threads compute.
+func pooled(s Settings) int {
+	if s["pool"] == "0" {
+		return 0 // then the loops are the limit
+	}
+	return processes(s)
+}
+
+func processes(s Settings) int {
+	if s["workers"] == "" {
+		return 1
+	}
+	return s.Int("workers")
+}
+
 func poolOption() Option {
 	return Option{"pool", "0", "threads that blocking and processor work is handed to; 0 = it is done on the event loop, in everybody's way", whole(0, 1024)}
 }
@@ -53,9 +72,10 @@ func gunicorn() Model {
 func refineGunicorn(m *Model, s Settings, _ bool) error {
 	switch s["class"] {
 	case "gthread":
-		m.Noun, m.PerRequest, m.HTTP = "thread", "", "1.0, 1.1"
+		m.Noun, m.PerRequest, m.HTTP, m.Interpreters = "thread", "", "1.0, 1.1", processes
 	case "gevent", "eventlet":
 		m.Noun, m.PerRequest, m.HTTP, m.Async = "connection", "", "1.0, 1.1", true
+		m.Interpreters = processes
 	case "tornado":
 		// gunicorn 20.1 calls even Tornado's own applications as WSGI.
 		m.PerRequest, m.HTTP = "", "1.0, 1.1"
@@ -97,7 +117,7 @@ func uwsgiServer() Model {
 			}
 			m.Wire = map[string]string{"http": WireHTTP, "uwsgi": WireUWSGI, "fastcgi": WireFastCGI, "scgi": WireSCGI}[wire]
 			if s.Int("threads") > 1 {
-				m.Noun = "thread"
+				m.Noun, m.Interpreters = "thread", processes
 			}
 			return nil
 		},
@@ -120,7 +140,13 @@ func werkzeug() Model {
 		Slots:      func(s Settings) int { return map[string]int{"on": 0, "off": 1}[s["threads"]] },
 		Noun:       "thread",
 		PerRequest: "thread",
-		Real:       real.Werkzeug(),
+		Interpreters: func(s Settings) int {
+			if s["threads"] == "off" {
+				return 0
+			}
+			return 1
+		},
+		Real: real.Werkzeug(),
 	}
 }
 
@@ -142,9 +168,11 @@ func uvicorn() Model {
 			{"keepalive", "5s", "how long an idle client connection is kept; whole seconds", duration(1e9)},
 			backlog(),
 		},
-		Slots: func(Settings) int { return 0 },
-		Noun:  "connection",
-		Real:  real.Uvicorn(),
+		Slots:        func(Settings) int { return 0 },
+		Threads:      loops,
+		Interpreters: pooled,
+		Noun:         "connection",
+		Real:         real.Uvicorn(),
 	}
 }
 
@@ -168,9 +196,11 @@ func hypercorn() Model {
 			{"graceful_timeout", "5s", "how long requests may take to finish when it is told to stop; whole seconds", duration(1e9)},
 			backlog(),
 		},
-		Slots: func(Settings) int { return 0 },
-		Noun:  "connection",
-		Real:  real.Hypercorn(),
+		Slots:        func(Settings) int { return 0 },
+		Threads:      loops,
+		Interpreters: pooled,
+		Noun:         "connection",
+		Real:         real.Hypercorn(),
 	}
 }
 
@@ -185,8 +215,9 @@ func daphne() Model {
 		Async:     true,
 		Options:   []Option{appOption("asgi", "fastapi", "quart", "django"), poolOption()},
 		Slots:     func(Settings) int { return 0 },
-		Noun:      "connection",
-		Real:      real.Daphne(),
+		Threads:   loops, Interpreters: pooled,
+		Noun: "connection",
+		Real: real.Daphne(),
 	}
 }
 
@@ -204,8 +235,10 @@ func tornado() Model {
 			poolOption(),
 			backlog(),
 		},
-		Slots: func(Settings) int { return 0 },
-		Noun:  "connection",
-		Real:  real.Tornado(),
+		Slots:        func(Settings) int { return 0 },
+		Threads:      loops,
+		Interpreters: pooled,
+		Noun:         "connection",
+		Real:         real.Tornado(),
 	}
 }

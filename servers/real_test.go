@@ -369,6 +369,20 @@ func TestResolveReal(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", text, err, want)
 		}
 	}
+	for text, want := range map[string][2]int{ // threads and interpreters that requests share
+		"gunicorn": {}, "gunicorn:class=gthread,workers=3": {0, 3}, "uwsgi-server": {}, "uwsgi-server:threads=2": {0, 4},
+		"werkzeug": {0, 1}, "werkzeug:threads=off": {}, "uvicorn:workers=2": {2, 0}, "uvicorn:workers=2,pool=8": {16, 2},
+		"daphne": {1, 0}, "nginx:instances=2+tornado:workers=3": {6, 0}, "apache:mod=wsgi,threads=2": {0, 4}, "apache": {}, "nginx": {},
+	} {
+		c, err := servers.Resolve(text)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got := [2]int{c.Threads(), c.Interpreters()}; got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
 	c, err := servers.Resolve("gunicorn:class=gevent,workers=2,connections=10")
 	if err != nil {
 		t.Fatal(err)

@@ -105,7 +105,7 @@ func apache() Model {
 			case "wsgi":
 				m.Interface, m.PerRequest, m.Process = "WSGI", "", "a fixed set of daemon processes, beside Apache's own"
 				if s.Int("threads") > 1 {
-					m.Noun = "thread"
+					m.Noun, m.Interpreters = "thread", processes
 				}
 			case "fcgid":
 				m.Interface, m.PerRequest, m.Process = "FastCGI", "", "a fixed set of responders, beside Apache's own processes"
