@@ -24,7 +24,7 @@ func (e *ConflictError) Error() string { return e.Key + ": " + e.Msg }
 // Check says what is wrong with a scenario as a whole; its errors are
 // *ConflictError.
 func (s *Scenario) Check() error {
-	for _, check := range []func() *ConflictError{s.checkStages, s.checkRequests, s.checkBeside, s.checkBacking, s.checkRest, s.checkCompare} {
+	for _, check := range []func() *ConflictError{s.checkStages, s.checkRequests, s.checkBeside, s.checkBacking, s.checkTune, s.checkRest, s.checkCompare} {
 		if c := check(); c != nil {
 			return c
 		}

@@ -100,6 +100,7 @@ func (p *fileParser) scenarioFields(s *Scenario, window *time.Duration) []field 
 		{"backing", false, func(n ast.Node) error { return p.backing(n, &s.Backing) }},
 		{"hurt", false, p.duration(&s.Hurt, time.Millisecond)},
 		{"models", false, func(n ast.Node) error { return p.models(n, &s.Models) }},
+		{"tune", false, func(n ast.Node) error { return p.tune(n, &s.Tune) }},
 		{"trials", false, p.count(&s.Trials, "a number of trials", maxTrials)},
 		{"expect", false, func(n ast.Node) error { return p.expects(n, &s.Expect) }},
 	}
@@ -248,6 +249,14 @@ func (p *fileParser) entryFields(e *Entry) []field {
 				return err
 			}
 			e.As, err = c.identifier()
+			return err
+		}},
+		{"fixed", false, func(n ast.Node) error {
+			text, err := p.scalar(n, "true")
+			if err == nil && text != "true" {
+				err = p.fail(n, "expected true, or no fixed at all, found %s", found(text))
+			}
+			e.Fixed = err == nil
 			return err
 		}},
 	}

@@ -100,7 +100,7 @@ func (p *fileParser) situations(n ast.Node, to *[]*Scenario) error {
 // what is compared.
 func (p *fileParser) situationFields(s *Scenario, window *time.Duration) []field {
 	fields := slices.DeleteFunc(p.scenarioFields(s, window), func(f field) bool {
-		return slices.Contains([]string{"models", "trials", "expect", "lesson"}, f.key)
+		return slices.Contains([]string{"models", "trials", "expect", "lesson", "tune"}, f.key)
 	})
 	return append(fields, field{"compare", true, func(n ast.Node) error { return p.aspects(n, &s.Compare) }})
 }

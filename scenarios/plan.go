@@ -15,6 +15,7 @@ import (
 type Contestant struct {
 	Label string
 	*servers.Configured
+	fixed bool // its settings are not to be tuned
 }
 
 // Contestants resolves model specs, each with a name before it or without
@@ -47,7 +48,7 @@ func contestants(entries []Entry) ([]*Contestant, error) {
 		if n := seen[label]; n > 1 {
 			label = fmt.Sprintf("%s#%d", label, n)
 		}
-		all = append(all, &Contestant{label, c})
+		all = append(all, &Contestant{label, c, e.Fixed})
 	}
 	return all, nil
 }
@@ -114,6 +115,9 @@ func NewPlan(scs []*Scenario, cs []*Contestant, trials int) (*Plan, error) {
 	p := &Plan{Trials: trials}
 	own := map[string]*Contestant{}
 	for i, s := range scs {
+		if len(s.Tune) > 0 && len(scs) > 1 {
+			return nil, fmt.Errorf("scenario %s looks for the best settings of its models, which other scenarios would get, too; run it by itself", s.Name)
+		}
 		if slices.ContainsFunc(scs[:i], func(o *Scenario) bool { return o.Name == s.Name }) {
 			return nil, fmt.Errorf("scenario %s is given twice", s.Name)
 		}

@@ -168,6 +168,9 @@ func (r *runner) run(ctx context.Context) error {
 	if err := r.askProtocols(ctx); err != nil {
 		return err
 	}
+	if err := r.tune(ctx); err != nil {
+		return err
+	}
 	for at := 0; ctx.Err() == nil; at++ {
 		if at == len(r.jobs) {
 			if n, err := r.grow(); n == 0 || err != nil {

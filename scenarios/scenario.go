@@ -55,9 +55,12 @@ type Scenario struct {
 	// itself counts as hurt by those that do.
 	Hurt time.Duration `json:"hurt,omitempty"`
 
-	Models []Entry  `json:"models,omitempty"` // which it is put to if nothing else is said
-	Trials int      `json:"trials,omitempty"` // 0 = what the command says
-	Expect []string `json:"expect,omitempty"` // what should come out, as expressions over the result
+	// Tune are options of the models' of which the best values are found before
+	// anything is measured; empty = the models run as they are given.
+	Tune   []Tunable `json:"tune,omitempty"`
+	Models []Entry   `json:"models,omitempty"` // which it is put to if nothing else is said
+	Trials int       `json:"trials,omitempty"` // 0 = what the command says
+	Expect []string  `json:"expect,omitempty"` // what should come out, as expressions over the result
 	// Compare are the aspects in which a suite holds models against their twins
 	// under this scenario; none outside a suite.
 	Compare []Aspect `json:"compare,omitempty"`
@@ -68,6 +71,8 @@ type Entry struct {
 	Spec string `json:"spec"`
 	// As is the name that results and expectations know it by; "" = its spec.
 	As string `json:"as,omitempty"`
+	// Fixed leaves it as it is where the others' settings are tuned.
+	Fixed bool `json:"fixed,omitempty"`
 }
 
 // Label is what results call the model.

@@ -84,7 +84,7 @@ var beyondSchema = []string{
 	"122-expect-syntax", "123-expect-model", "124-expect-quantity", "126-expect-unknown-stage",
 	"128-split-text", "129-split-second", "130-split-crowd", "131-escapes",
 	"135-upstream-text-key", "136-upstream-delay", "137-upstream-spread", "138-upstream-uniform", "141-upstream-shares",
-	"142-upstream-twice", "143-upstream-uncalled", "144-upstream-missing", "150-db-missing",
+	"142-upstream-twice", "143-upstream-uncalled", "144-upstream-missing", "150-db-missing", "152-tune-order", "154-tune-open",
 }
 
 func TestSchemaRefusesBadFiles(t *testing.T) {

@@ -28,6 +28,27 @@ var programs = sync.OnceValues(func() (servers.Programs, error) {
 	return servers.FindPrograms(context.Background(), io.Discard)
 })
 
+// database are the programs with drivers, and the table, once for all tests.
+var database = sync.OnceValues(func() (servers.Programs, error) {
+	p, err := programs()
+	if err != nil {
+		return p, err
+	}
+	return p.WithDatabase(context.Background(), io.Discard)
+})
+
+// orSkip skips a test for want of a program.
+func orSkip(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case os.Getenv("LAB_REQUIRE") != "":
+		t.Fatalf("%v, and LAB_REQUIRE is set", err)
+	default:
+		t.Skip(err)
+	}
+}
+
 // start starts a model and stops it with the test, checking that nothing is
 // left of it.
 func start(t *testing.T, spec string) *servers.Instance {
@@ -65,6 +86,12 @@ func launchAs(t testing.TB, spec string, l servers.Launch) *servers.Instance {
 	c, err := servers.Resolve(spec)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if servers.NeedDrivers(l.Services) {
+		if p, err = database(); err != nil {
+			t.Fatal(err)
+		}
+		orSkip(t, c.AvailableFor(l.Services))
 	}
 	l.Programs = p
 	inst, err := servers.Start(t.Context(), c, l)

@@ -3,12 +3,9 @@
 package servers_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,15 +13,6 @@ import (
 
 	"gatewaylab/servers"
 )
-
-// database are the programs with drivers, and the table, once for all tests.
-var database = sync.OnceValues(func() (servers.Programs, error) {
-	p, err := programs()
-	if err != nil {
-		return p, err
-	}
-	return p.WithDatabase(context.Background(), io.Discard)
-})
 
 // asking starts a model that has a database.
 func asking(t *testing.T, spec, settings string) *servers.Instance {
@@ -54,46 +42,27 @@ func asking(t *testing.T, spec, settings string) *servers.Instance {
 	return stopped(t, spec, inst)
 }
 
-// orSkip skips a test for want of a program.
-func orSkip(t *testing.T, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("LAB_REQUIRE") != "":
-		t.Fatalf("%v, and LAB_REQUIRE is set", err)
-	default:
-		t.Skip(err)
-	}
-}
-
-// The models whose ways of asking a database differ, and what each is asked in
-// Python with a blocking and with an asynchronous driver.
-func askers() []string {
-	return []string{
-		"cgi", "serial", "prefork", "threads", "eventloop", "async", "fastcgi", "nginx+scgi",
-		"gunicorn:workers=2", "gunicorn:class=gthread,workers=1", "gunicorn:class=gevent,workers=1", "gunicorn:class=eventlet,workers=1",
-		"uwsgi-server:workers=2", "uvicorn", "hypercorn", "daphne", "tornado", "apache:mod=cgid,app=python", "apache:mod=cgid,app=go", "apache:mod=wsgi",
-	}
-}
-
-// Every model gives the same answers from a database of SQLite's, and finds it
-// as if nobody had used it.
-func TestModelsAskSQLite(t *testing.T) {
-	for _, spec := range askers() {
+// Updates are kept, whatever opens the database how often and as which user, and
+// the next server finds it as if nobody had used it.
+func TestUpdatesAreKept(t *testing.T) {
+	for _, spec := range []string{"cgi", "prefork", "gunicorn:class=gevent,workers=1", "apache:mod=cgid,app=go"} {
 		t.Run(spec, func(t *testing.T) {
-			inst := asking(t, spec, "sqlite")
-			verify(t, inst)
-			if got := bodyOf(t, inst, "/db?key=7"); !strings.HasSuffix(got, "updates 2\n") {
-				t.Errorf("after two updates: %q", got)
+			for range 2 {
+				inst := asking(t, spec, "sqlite")
+				for range 2 {
+					if got := bodyOf(t, inst, "/db?op=update&key=7"); got != "updated 7\n" {
+						t.Error(got)
+					}
+				}
+				if got := bodyOf(t, inst, "/db?key=7"); !strings.HasSuffix(got, "updates 2\n") {
+					t.Errorf("after two updates: %q", got)
+				}
 			}
 		})
 	}
-	if left, _ := filepath.Glob(filepath.Join("/dev/shm", "lab-db-*")); len(left) > 0 {
-		t.Logf("other labs run, or left behind: %q", left)
-	}
 }
 
-// The same from PostgreSQL, by way of each driver, one after the other.
+// Models give the same answers from PostgreSQL, by way of each driver, one after the other.
 func TestModelsAskPostgreSQL(t *testing.T) {
 	url := postgres(t)
 	for _, spec := range []string{

@@ -39,7 +39,7 @@ func postgresPrograms(t testing.TB) string {
 func postgres(t testing.TB) string {
 	t.Helper()
 	bin := postgresPrograms(t)
-	folder, err := os.MkdirTemp("", "lab-pg-") // a socket's path must be short
+	folder, err := os.MkdirTemp("", "lab-pg-") //nolint:usetesting // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,8 +44,8 @@ type Service struct {
 	Commands func(s Settings, p Programs, seed uint64) []*exec.Cmd
 	// Open, if set, makes ready what is no process of the lab's, in place of
 	// Environ and Commands. Foreign says that the model runs as another user.
-	// Close, which may be nil, takes it away.
-	Open func(ctx context.Context, s Settings, l *Launch, foreign bool) (environ []string, close func() error, err error)
+	// Remove, which may be nil, takes it away.
+	Open func(ctx context.Context, s Settings, l *Launch, foreign bool) (environ []string, remove func() error, err error)
 	// Drivers says that the model's own programs must be those with drivers of
 	// databases; see Programs.
 	Drivers bool

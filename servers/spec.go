@@ -2,6 +2,7 @@ package servers
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -70,6 +71,13 @@ func (s Spec) String() string {
 		return s.Model.String()
 	}
 	return s.Front.String() + "+" + s.Model.String()
+}
+
+// With is the spec with an option of the model's set, in place of what it said.
+func (s Spec) With(set Setting) Spec {
+	options := slices.DeleteFunc(slices.Clone(s.Model.Options), func(o Setting) bool { return o.Key == set.Key })
+	s.Model.Options = append(options, set)
+	return s
 }
 
 func (p Part) String() string {

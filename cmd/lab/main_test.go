@@ -25,14 +25,17 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"lab": main})
 }
 
-// programsBeside puts labserver and labapp beside a copy of lab, as an
+// programsBeside puts labserver and labapp, with drivers and without, beside a copy of lab, as an
 // installed lab has them.
 func programsBeside(dir string) error {
 	p, err := servers.FindPrograms(context.Background(), os.Stderr)
+	if err == nil {
+		p, err = p.WithDatabase(context.Background(), os.Stderr)
+	}
 	if err != nil {
 		return err
 	}
-	for _, from := range []string{p.Server, p.App} {
+	for _, from := range []string{p.Server, p.App, p.Database.Server, p.Database.App} {
 		err := os.Symlink(from, filepath.Join(dir, filepath.Base(from)))
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
