@@ -54,6 +54,7 @@ func TestJudge(t *testing.T) {
 		{"closed loops have no schedule", load.Users, func(tr *Trial, _ *observed) { lag(tr, time.Second) }, "", ""},
 		{"starved", load.Constant, func(tr *Trial, _ *observed) { tr.Sent, tr.Unsent = 990, 10 }, "never sent although the generator was free", ""},
 		{"capped", load.Constant, func(tr *Trial, o *observed) { tr.Sent, tr.Unsent, o.capped = 500, 500, true }, "", "never sent"},
+		{"the offered rate was not reached", load.Constant, func(tr *Trial, _ *observed) { tr.Sent, tr.Unsent = 970, 0 }, "only 97.0 % of the offered rate was sent", ""},
 		{"nothing due", load.Constant, func(tr *Trial, _ *observed) { tr.Due, tr.Sent = 0, 0 }, "no request was due", ""},
 		{"generator is the bottleneck", load.Users, func(tr *Trial, _ *observed) { tr.Generator.CPU = 1800 * time.Millisecond }, "was the bottleneck itself", ""},
 		{"generator is busy", load.Users, func(tr *Trial, _ *observed) { tr.Generator.CPU = time.Second }, "", "closer together"},
@@ -82,6 +83,7 @@ func TestJudge(t *testing.T) {
 			tr.Backing = []BackingUse{serviceLate(time.Millisecond, 3*time.Millisecond)}
 		}, "more than 2ms", ""},
 		{"a backing service that nobody called", load.Users, func(tr *Trial, _ *observed) { tr.Backing = []BackingUse{{Service: "upstream"}} }, "", ""},
+		{"processor time that the system forgot", load.Users, func(tr *Trial, _ *observed) { tr.Server.Partial = true }, "", "perf_event_paranoid"},
 		{"restarts", load.Users, func(tr *Trial, _ *observed) { tr.Server.Restarts = 1 }, "", "were replaced"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

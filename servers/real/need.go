@@ -59,6 +59,7 @@ var packages = map[Need]struct{ debian, homebrew string }{
 	{Executable, "tshark"}:       {"tshark", "wireshark"},
 	{Executable, "php-fpm8.2"}:   {"php-fpm", "php"},
 	{Executable, "cgi-fcgi"}:     {"libfcgi-bin", "fcgi"},
+	{Executable, "psql"}:         {"postgresql", "postgresql"},
 	{Executable, "wrk"}:          {"wrk", "wrk"},
 	{Executable, "h2load"}:       {"nghttp2-client", "nghttp2"},
 	{PythonModule, "nbclient"}:   {"python3-nbclient", ""},
@@ -184,7 +185,7 @@ func executable(name string) (string, error) {
 var versionFlags = map[string]string{
 	"nginx": "-v", "apache2": "-v", "lighttpd": "-v", "uwsgi": "--version", "fcgiwrap": "-h", "cc": "--version",
 	"flock": "--version", "perl": "-v", "python3": "-V", "gcc": "--version", "git": "--version", "curl": "--version",
-	"chromium": "--version", "tshark": "--version", "php-fpm8.2": "-v", "wrk": "-v", "h2load": "--version",
+	"chromium": "--version", "tshark": "--version", "php-fpm8.2": "-v", "wrk": "-v", "h2load": "--version", "psql": "--version",
 }
 
 // versions remembers what programs have said: a program doesn't change its
