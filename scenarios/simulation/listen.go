@@ -61,7 +61,11 @@ func (s *sim) rest(p int32) {
 		return
 	}
 	l := &s.listeners[pr.listener]
-	l.free[(l.freeFirst+l.freeCount)%len(l.free)] = p
+	at := l.freeFirst + l.freeCount
+	if at >= len(l.free) {
+		at -= len(l.free)
+	}
+	l.free[at] = p
 	l.freeCount++
 	pr.resting = true
 }
@@ -83,7 +87,9 @@ func (s *sim) accepts(l *listener) int32 {
 	if s.single {
 		for l.freeCount > 0 {
 			p := l.free[l.freeFirst]
-			l.freeFirst = (l.freeFirst + 1) % len(l.free)
+			if l.freeFirst++; l.freeFirst == len(l.free) {
+				l.freeFirst = 0
+			}
 			l.freeCount--
 			s.processes[p].resting = false
 			if !s.processes[p].dead {

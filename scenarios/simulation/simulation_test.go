@@ -192,9 +192,15 @@ func TestSameSeedSameResult(t *testing.T) {
 	}
 }
 
-func BenchmarkSimple(b *testing.B) {
-	a := poisson(75, b.N, 1)
-	c := &Config{Attack: a, Demand: exponential(1, 50*time.Millisecond), Server: workers(4)}
+func BenchmarkMMC(b *testing.B) {
+	bench(b, &Config{Attack: poisson(60, b.N, 1), Demand: exponential(1, 50*time.Millisecond), Server: workers(4)})
+}
+
+func BenchmarkMD1(b *testing.B) {
+	bench(b, &Config{Attack: poisson(50, b.N, 1), Demand: fixed(10 * time.Millisecond), Server: workers(1)})
+}
+
+func bench(b *testing.B, c *Config) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	s, err := Run(c)
