@@ -19,7 +19,7 @@ func (t *textWriter) capacity(r *Report) {
 	name := c.Inquiry.Scenario + " "
 	t.line(t.accent.Render(name) + t.faint.Render(strings.Repeat("─", max(0, t.width-ansi.StringWidth(name)))))
 	if len(r.Scenarios) > 0 && r.Scenarios[0].Title != "" {
-		t.para("", r.Scenarios[0].Title+".", t.plain)
+		t.para("", joinTitle(r.Scenarios[0].Title, r.Scenarios[0].Question), t.plain)
 	}
 	t.para("", c.Setting(), t.faint)
 	summary, each := c.tables()
@@ -62,7 +62,7 @@ func (m *markdownWriter) capacity(r *Report) {
 	c := r.Capacity
 	m.linef("## %s\n", md(c.Inquiry.Scenario))
 	if len(r.Scenarios) > 0 && r.Scenarios[0].Title != "" {
-		m.linef("%s.\n", md(r.Scenarios[0].Title))
+		m.linef("%s\n", md(joinTitle(r.Scenarios[0].Title, r.Scenarios[0].Question)))
 	}
 	m.linef("%s.\n", md(c.Setting()))
 	summary, each := c.tables()
