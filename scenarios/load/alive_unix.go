@@ -10,6 +10,9 @@ import (
 // alive says whether an idle connection is still open and silent: a byte that
 // nobody asked for is as bad as an end of file.
 func alive(nc net.Conn) bool {
+	if c, ok := nc.(interface{ alive() bool }); ok {
+		return c.alive()
+	}
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return true

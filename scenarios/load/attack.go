@@ -223,13 +223,24 @@ func (a *Attack) Run(ctx context.Context, live *Gauge, each func(*Hit)) (Outcome
 	r.live.start(r.began, r.caller.Connections)
 	var traffic, rest sync.WaitGroup
 	var attacker *vegeta.Attacker
-	if a.has(true) {
+	r.openLoops()
+	for _, l := range r.loops {
+		traffic.Go(l.run)
+	}
+	switch {
+	case !a.has(true):
+	case len(r.loops) > 0:
+		r.loops[0].dispatch(r)
+	default:
 		attacker = r.attacker()
 		traffic.Go(func() { r.arrive(attacker) })
 	}
-	if a.has(false) {
-		traffic.Go(r.closedStages)
-	}
+	traffic.Go(func() {
+		r.closedStages()
+		for _, l := range r.loops {
+			l.finish()
+		}
+	})
 	traffic.Go(func() { pause(r.stop, time.Until(r.began.Add(r.length))) })
 	for i := range a.Beside {
 		rest.Go(func() { r.crowd(i) })

@@ -1,8 +1,10 @@
 // Package load makes the traffic: when each request is due, who sends it, and
-// what came of it. In open loops vegeta drives; around it stand what an honest
-// measurement needs and a load tester usually lacks: the time each request was
-// due, the requests that were due and never sent, and a transport that is fast
-// enough not to be the bottleneck itself.
+// what came of it. It has what an honest measurement needs and a load tester
+// usually lacks: the time each request was due, the requests that were due and
+// never sent, and a transport that is fast enough not to be the bottleneck
+// itself. Plain HTTP/1.1 is sent from loops, a thread with many users each (see
+// loop); where that can't be, users have goroutines, and in open loops vegeta
+// drives. Hits, their times and what is written of them are the same.
 package load
 
 import "time"

@@ -31,6 +31,7 @@ type run struct {
 	requests []*prepared
 	weights  []float64 // cumulative, up to 1
 	caller   caller
+	loops    []*loop // that users live on; none: each has a goroutine
 	flights  *flights
 	live     *Gauge
 	schedule *schedule
@@ -95,6 +96,9 @@ func (r *run) close() {
 	r.dismiss()
 	if r.caller != nil {
 		r.caller.Close()
+	}
+	for _, l := range r.loops {
+		l.close()
 	}
 	if r.alarm != nil {
 		r.alarm.close()
@@ -179,7 +183,7 @@ func (r *run) end(ctx context.Context, attacker *vegeta.Attacker, over <-chan st
 		attacker.Stop()
 		r.alarm.stop()
 	}
-	r.caller.Close()
+	r.cutAll()
 }
 
 // RoundTrip implements http.RoundTripper for vegeta's workers. It does the
@@ -190,7 +194,7 @@ func (r *run) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	f := r.flights.at(seq)
-	r.hit(f)
+	r.hit(r.caller, f)
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -208,10 +212,10 @@ func sequence(req *http.Request) (uint64, error) {
 }
 
 // hit does one exchange, notes what came of it, and returns when it began.
-func (r *run) hit(f *flight) (now time.Duration) {
+func (r *run) hit(by caller, f *flight) (now time.Duration) {
 	now, f.number = r.live.add()
 	f.request = r.pick(f.seq)
-	r.caller.call(r.requests[f.request].message(r.attack.Seed, f.seq), f, now)
+	by.call(r.requests[f.request].message(r.attack.Seed, f.seq), f, now)
 	f.expire(now, r.attack.Timeout)
 	f.ended = true
 	r.live.remove(f.done)

@@ -81,6 +81,13 @@ func serve(tb testing.TB, kind string) string {
 	tb.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), serverEnv+"="+kind)
+	return startServer(tb, cmd)
+}
+
+// startServer starts a server that prints its address first and ends with its
+// standard input.
+func startServer(tb testing.TB, cmd *exec.Cmd) string {
+	tb.Helper()
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -96,7 +103,7 @@ func serve(tb testing.TB, kind string) string {
 	tb.Cleanup(func() {
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
-			tb.Errorf("server %s: %v", kind, err)
+			tb.Errorf("server %v: %v", cmd.Args, err)
 		}
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')

@@ -33,24 +33,38 @@ type Transport struct {
 	// control, if set, prepares a socket before it is connected.
 	control func(network, address string, c syscall.RawConn) error
 
-	connections atomic.Uint64
-	retries     atomic.Uint64
+	// connect, if set, makes the connections, in place of net.Dialer.
+	connect func(addr string, by time.Time) (net.Conn, error)
+
+	counts *counts
 }
+
+// counts are what transports of one attack count together.
+type counts struct{ connections, retries atomic.Uint64 }
 
 // NewTransport returns a transport whose every exchange, from connecting to the
 // last byte of the body, may take as long as timeout; 0 sets no limit.
 func NewTransport(timeout time.Duration) *Transport {
-	t := &Transport{timeout: timeout, epoch: time.Now()}
+	t := &Transport{timeout: timeout, epoch: time.Now(), counts: new(counts)}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
 }
 
+// beside returns a transport with connections of its own, which are made by
+// connect, that counts with t, ends with t, and has the same epoch.
+func (t *Transport) beside(connect func(addr string, by time.Time) (net.Conn, error)) *Transport {
+	return &Transport{
+		timeout: t.timeout, epoch: t.epoch, ctx: t.ctx, cancel: t.cancel,
+		perConnection: t.perConnection, connect: connect, counts: t.counts,
+	}
+}
+
 // Connections is how many connections have been opened.
-func (t *Transport) Connections() uint64 { return t.connections.Load() }
+func (t *Transport) Connections() uint64 { return t.counts.connections.Load() }
 
 // Retries is how many requests were sent a second time, on a new connection,
 // because the idle one they went out on had died.
-func (t *Transport) Retries() uint64 { return t.retries.Load() }
+func (t *Transport) Retries() uint64 { return t.counts.retries.Load() }
 
 // CloseIdleConnections closes the connections that serve no request.
 func (t *Transport) CloseIdleConnections() {
@@ -120,7 +134,7 @@ func (t *Transport) exchange(ctx context.Context, m *message, by time.Time) (*co
 		if !again {
 			break
 		}
-		t.retries.Add(1)
+		t.counts.retries.Add(1)
 		c, err = t.dial(ctx, m, by)
 	}
 	switch {
@@ -151,6 +165,30 @@ func (t *Transport) idle(m *message, by time.Time) *conn {
 }
 
 func (t *Transport) dial(ctx context.Context, m *message, by time.Time) (*conn, error) {
+	nc, err := t.open(ctx, m.addr, by)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{nc: nc, addr: m.addr}
+	c.in = reader{src: nc, epoch: t.epoch, lender: &t.wide}
+	if buf, ok := t.narrow.Get().(*[narrowBuffer]byte); ok {
+		c.in.buf = buf[:]
+	} else {
+		c.in.buf = new([narrowBuffer]byte)[:]
+	}
+	t.counts.connections.Add(1)
+	if !t.pool.add(c) {
+		c.close()
+		return nil, errCut
+	}
+	return c, nil
+}
+
+// open makes a connection.
+func (t *Transport) open(ctx context.Context, addr string, by time.Time) (net.Conn, error) {
+	if t.connect != nil {
+		return t.connect(addr, by)
+	}
 	if ctx.Done() == nil {
 		ctx = t.ctx
 	} else {
@@ -163,23 +201,7 @@ func (t *Transport) dial(ctx context.Context, m *message, by time.Time) (*conn, 
 	// no local address on purpose: binding to 0.0.0.0 first, as Dialer.DialTCP
 	// and vegeta's default do, took 97 % of the CPU time under many dials.
 	d := net.Dialer{Deadline: by, KeepAlive: -1, Control: t.control}
-	nc, err := d.DialContext(ctx, "tcp", m.addr)
-	if err != nil {
-		return nil, err
-	}
-	c := &conn{nc: nc, addr: m.addr}
-	c.in = reader{src: nc, epoch: t.epoch, lender: &t.wide}
-	if buf, ok := t.narrow.Get().(*[narrowBuffer]byte); ok {
-		c.in.buf = buf[:]
-	} else {
-		c.in.buf = new([narrowBuffer]byte)[:]
-	}
-	t.connections.Add(1)
-	if !t.pool.add(c) {
-		c.close()
-		return nil, errCut
-	}
-	return c, nil
+	return d.DialContext(ctx, "tcp", addr)
 }
 
 // finish ends an exchange: the connection becomes idle if it can.

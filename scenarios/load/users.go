@@ -16,7 +16,8 @@ import (
 //
 // vegeta's dispatcher has no part in it: there is nothing to dispatch, and the
 // two hand-overs between goroutines that it needs for each hit, with the
-// request it makes, cost a third of a small exchange.
+// request it makes, cost a third of a small exchange. Where the traffic allows
+// it, users don't even have goroutines of their own: see loop.
 type crew struct {
 	run    *run
 	all    sync.WaitGroup
@@ -29,7 +30,7 @@ type crew struct {
 }
 
 // closedStages runs the closed stages, each at its time, and returns when every
-// hit of theirs has ended.
+// hit of theirs has ended, but for those of users who live on loops.
 func (r *run) closedStages() {
 	c := &crew{run: r, places: make([]atomic.Uint64, len(r.attack.Stages)), changed: make(chan struct{})}
 	c.follow(r.stop)
@@ -72,8 +73,12 @@ func (c *crew) set(stage, n int) {
 	for number := range n {
 		if !c.here[number] {
 			c.here[number] = true
-			u := &user{crew: c, number: number}
-			c.all.Go(u.live)
+			by, begin := c.run.home(number)
+			u := &user{crew: c, number: number, caller: by}
+			if begin == nil {
+				begin = c.all.Go
+			}
+			begin(u.live)
 		}
 	}
 	close(c.changed)
@@ -111,6 +116,7 @@ func (c *crew) watch(number int) (stage int, ok bool, changed <-chan struct{}) {
 type user struct {
 	crew   *crew
 	number int
+	caller caller
 	rng    *rand.Rand
 	timer  *time.Timer
 	flight flight
@@ -129,7 +135,7 @@ func (u *user) live() {
 		u.flight.reset()
 		u.flight.stage = stage
 		u.flight.seq = UsersHit(stage, u.crew.places[stage].Add(1))
-		sent := r.hit(&u.flight)
+		sent := r.hit(u.caller, &u.flight)
 		u.hit = u.flight.hit(sent, nil)
 		u.hit.Seq = u.flight.number
 		r.report(&u.hit)

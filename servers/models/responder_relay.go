@@ -104,18 +104,17 @@ func (r *relay) receive() (keptConn, bool) {
 
 // give gives a connection away. If there is no room for it, it stays. The
 // keeper is locked.
-func (r *relay) give(c keptConn) bool {
+func (r *relay) give(c keptConn) {
 	served := []byte{0}
 	if c.served {
 		served[0] = 1
 	}
 	if err := unix.Sendmsg(relayGive, served, unix.UnixRights(c.fd), nil, 0); err != nil {
-		return false
+		return
 	}
 	_ = r.keeper.forget(c.fd) // it was watched
 	delete(r.keeper.kept, c.fd)
 	unix.Close(c.fd)
-	return true
 }
 
 // giveOne gives one connection away, if it is kept.
