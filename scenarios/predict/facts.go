@@ -133,6 +133,11 @@ func (f *facts) backing(r *scenarios.Request) (latency.Config, bool) {
 	return latency.Config{}, false
 }
 
+// queries says whether requests hold a connection of a pool for a while.
+func (f *facts) queries() bool {
+	return slices.ContainsFunc(f.sc.Demands(), func(d app.Demand) bool { return d.Query > 0 })
+}
+
 // spoken says whether the model speaks the scenario's protocol, as the table of
 // models has it.
 func spoken(sc *scenarios.Scenario, c *servers.Configured) bool {
@@ -163,6 +168,8 @@ func (f *facts) excluded() string {
 		}
 	}
 	switch balance := c.FrontSettings["balance"]; {
+	case f.queries():
+		return "requests wait for one of their process's connections to the database besides: a second queue behind the first"
 	case sc.Faulty():
 		return "what requests meant to do harm break, and when, is a matter of chance"
 	case len(sc.Beside) > 0 && !f.buffers() && f.slots > 0:

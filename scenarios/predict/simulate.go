@@ -60,6 +60,8 @@ func (f *facts) beyond() string {
 		}
 	}
 	switch {
+	case f.queries():
+		return "a process's pool of connections to the database is not simulated"
 	case !spoken(f.sc, c):
 		return fmt.Sprintf("%s doesn't speak %s", c.Spec, f.sc.Protocol)
 	case c.Model.Real != nil:
