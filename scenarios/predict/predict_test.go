@@ -79,7 +79,7 @@ func TestFormulas(t *testing.T) {
 		{"websocket", "prefork", as, priced, -1, "doesn't speak", nan, nan},
 		{"websocket", "async", as, Costs{}, -1, "N = X·R", 1000, 0},
 		{"remote-call", "prefork:workers=2", as, Costs{}, -1, "clients give up", nan, nan},
-		{"upstream", "prefork:workers=4", as, Costs{}, -1, "c/S", 40, .8},
+		{"upstream", "prefork:workers=4", as, Costs{}, -1, "c/S", 40, .6},
 		{"upload", "async", as, Costs{}, -1, "only when it has been measured", nan, nan},
 	} {
 		sc := find(t, row.scenario)
