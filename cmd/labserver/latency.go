@@ -27,12 +27,19 @@ func slow(words []string, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "labserver latency:", err)
 		return exitUsage
 	}
+	return untilAsked("latency", "lab serve async --upstream 100ms", stderr, latency.NewServer(config).Serve)
+}
+
+// untilAsked serves on the inherited listener and ends the process at once when
+// it is asked to or nobody is left who could, whoever may be waiting for it.
+// Otherwise, says how to have one.
+func untilAsked(program, otherwise string, stderr io.Writer, serve func(net.Listener) error) int {
 	in, err := process.Inherit()
 	if err == nil && in.Listener == nil {
 		err = errors.New("it has no listener")
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "labserver latency: %v; to have one: lab serve async --upstream 100ms\n", err)
+		fmt.Fprintf(stderr, "labserver %s: %v; to have one: %s\n", program, err, otherwise)
 		return exitUsage
 	}
 	listener, err := net.FileListener(in.Listener)
@@ -40,7 +47,7 @@ func slow(words []string, stderr io.Writer) int {
 		err = in.Listener.Close()
 	}
 	if err != nil {
-		return report(fmt.Errorf("listen: %w", err), "latency", stderr)
+		return report(fmt.Errorf("listen: %w", err), program, stderr)
 	}
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM, os.Interrupt)
@@ -51,5 +58,5 @@ func slow(words []string, stderr io.Writer) int {
 		}
 		os.Exit(exitStopped)
 	}()
-	return report(latency.NewServer(config).Serve(listener), "latency", stderr)
+	return report(serve(listener), program, stderr)
 }

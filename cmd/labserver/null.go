@@ -2,15 +2,8 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/signal"
-	"syscall"
-
-	"gatewaylab/servers/process"
 )
 
 // canned is the application's answer to GET /hello.
@@ -22,37 +15,15 @@ const cannedBody = "hello\n"
 // a load generator achieves against it is the generator's own limit. It reads
 // nothing of a request but its end, so it is for requests without a body.
 func null(stderr io.Writer) int {
-	in, err := process.Inherit()
-	if err == nil && in.Listener == nil {
-		err = errors.New("it has no listener")
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "labserver null: %v; lab doctor --measure starts it\n", err)
-		return exitUsage
-	}
-	listener, err := net.FileListener(in.Listener)
-	if err == nil {
-		err = in.Listener.Close()
-	}
-	if err != nil {
-		return report(fmt.Errorf("listen: %w", err), "null", stderr)
-	}
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGTERM, os.Interrupt)
-	go func() {
-		select {
-		case <-asked:
-		case <-in.Orphaned:
+	return untilAsked("null", "lab doctor --measure", stderr, func(l net.Listener) error {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return err
+			}
+			go answer(c)
 		}
-		os.Exit(exitStopped)
-	}()
-	for {
-		c, err := listener.Accept()
-		if err != nil {
-			return report(err, "null", stderr)
-		}
-		go answer(c)
-	}
+	})
 }
 
 // answer sends the canned answer for every end of a request's head.

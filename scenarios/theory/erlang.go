@@ -108,16 +108,22 @@ type MMCK struct {
 
 // distribution is the probability of n requests in the system, 0 … K.
 func (q MMCK) distribution() []float64 {
-	// Unnormalised from the likeliest state outwards, so that nothing overflows.
-	p := make([]float64, q.Room+1)
 	a := q.load()
 	up := func(n int) float64 { return a / float64(min(n+1, q.Servers)) } // from n to n+1
+	return birthDeath(q.Room, up)
+}
+
+// birthDeath is the steady state of a process with the states 0 … most, where up
+// is the rate from n to n+1 over the rate back. It goes from the likeliest state
+// outwards, so that nothing overflows.
+func birthDeath(most int, up func(n int) float64) []float64 {
+	p := make([]float64, most+1)
 	top := 0
-	for top < q.Room && up(top) > 1 {
+	for top < most && up(top) > 1 {
 		top++
 	}
 	p[top] = 1
-	for n := top; n < q.Room; n++ {
+	for n := top; n < most; n++ {
 		p[n+1] = p[n] * up(n)
 	}
 	for n := top; n > 0; n-- {
@@ -165,22 +171,10 @@ func (q FiniteSource) Solve() (throughput, response, queue float64) {
 		throughput = float64(busy) / q.Service
 		return throughput, float64(q.Users) / throughput, float64(q.Users - busy)
 	}
-	p := make([]float64, q.Users+1)
 	up := func(n int) float64 { // rate up over rate down, between n and n+1 in the station
 		return float64(q.Users-n) * q.Service / q.Think / float64(min(n+1, q.Servers))
 	}
-	top := 0
-	for top < q.Users && up(top) > 1 {
-		top++
-	}
-	p[top] = 1
-	for n := top; n < q.Users; n++ {
-		p[n+1] = p[n] * up(n)
-	}
-	for n := top; n > 0; n-- {
-		p[n-1] = p[n] / up(n-1)
-	}
-	normalise(p)
+	p := birthDeath(q.Users, up)
 	busy := 0.0
 	for n, v := range p {
 		busy += v * float64(min(n, q.Servers))
