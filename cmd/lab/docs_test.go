@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,10 +36,10 @@ func docCommands(t *testing.T, name string) (lines []string) {
 // can wait for; the others must be among those that CI runs as they stand.
 func TestReadmeCommands(t *testing.T) {
 	elsewhere := map[string]bool{
-		"go run ./cmd/lab compare":  true, // .ci/run, in a fresh copy
-		"go test ./...":             true, // .ci/run, in a fresh copy
-		"bash .ci/run":              true,
-		"go build -o bin ./cmd/...": true, // .ci/run builds the same for three systems
+		"go run ./cmd/lab compare":   true, // .ci/run, in a fresh copy
+		"go test ./...":              true, // .ci/run, in a fresh copy
+		"bash .ci/run":               true,
+		"go build -o bin/ ./cmd/...": true, // TestReadmeBuild
 		// These need an engine; .ci/run and the tests of compose check the configuration.
 		"docker compose run --rm lab compare": true,
 		"docker compose up --build --wait":    true,
@@ -107,6 +109,28 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	if ran < 5 {
 		t.Errorf("found %d lab commands in the README", ran)
+	}
+}
+
+// The README's build leaves the three programs in a folder that wasn't there.
+func TestReadmeBuild(t *testing.T) {
+	lines := docCommands(t, "../../README.md")
+	at := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "go build ") })
+	if at < 0 || strings.Count(lines[at], " bin/ ") != 1 {
+		t.Fatalf("the README builds nothing into bin/: %q", lines)
+	}
+	folder := filepath.Join(t.TempDir(), "bin")
+	words := strings.Fields(lines[at])
+	words[slices.Index(words, "bin/")] = folder + "/"
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", lines[at], err, out)
+	}
+	for _, name := range []string{"lab", "labserver", "labapp"} {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
