@@ -109,27 +109,34 @@ func stillOpen(conn net.Conn) bool {
 
 // exchangeHTTP asks over HTTP/1.1. A kept connection that the instance closes
 // just when the request is on its way costs a second try, if the request may
-// be made twice (RFC 9110 §9.2.2).
+// be made twice (RFC 9110 §9.2.2): so do those of an instance that dies of
+// another's request and takes all its connections along.
 func (b *back) exchangeHTTP(ctx context.Context, out *outbound) (*inbound, error) {
 	for {
 		c, err := b.reach(ctx)
 		if err != nil {
 			return nil, err
 		}
-		again := c.mayBeStale()
+		kept, again := !c.used.IsZero(), c.mayBeStale()
 		in, err := b.try(ctx, c, out)
 		if err == nil {
 			return in, nil
 		}
 		var stale *staleError
-		if !errors.As(err, &stale) || !again || !idempotent(out.req.Method) || !out.body.again() || ctx.Err() != nil {
+		if errors.As(err, &stale) {
+			again = again || kept && stale.unread
+		}
+		if stale == nil || !again || !idempotent(out.req.Method) || !out.body.again() || ctx.Err() != nil {
 			return nil, err
 		}
 	}
 }
 
 // A staleError is a connection that ended before anything of the answer came.
-type staleError struct{ error }
+type staleError struct {
+	error
+	unread bool // the request had not been read, so nothing has died of it
+}
 
 func (e *staleError) Unwrap() error { return e.error }
 
@@ -157,7 +164,11 @@ func (b *back) try(ctx context.Context, c *httpConn, out *outbound) (*inbound, e
 		unhook()
 		giveUp()
 		if errors.Is(err, errNoAnswer) && !isTimeout(err) {
-			return nil, &staleError{fmt.Errorf("instance %d: %w", b.number+1, errors.Join(err, sent.err))}
+			// A socket that is closed with bytes unread resets its connection, and
+			// one that is closed already refuses to be written to. Of a request
+			// with a body the head may have been read even so.
+			unread := out.body.size <= 0 && (errors.Is(err, syscall.ECONNRESET) || errors.Is(sent.err, syscall.EPIPE))
+			return nil, &staleError{fmt.Errorf("instance %d: %w", b.number+1, errors.Join(err, sent.err)), unread}
 		}
 		return nil, fmt.Errorf("instance %d: %w", b.number+1, err)
 	}

@@ -6,8 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -172,6 +174,61 @@ func TestFrontKeepsConnections(t *testing.T) {
 		}
 		eventually(t, "the instance having closed the connection", func() bool { return u.hungUp() == (n+1)/2 })
 	}
+}
+
+// An instance that dies takes its connections along, of which the front has
+// used some a moment ago. A request on one of them that it can't have read is
+// made again; one that it has read may be what it died of, and isn't, nor is
+// one that must not be made twice.
+func TestFrontAsksAgain(t *testing.T) {
+	for _, tc := range []struct {
+		name, method string
+		read         bool
+		status       int
+	}{
+		{"unread", "GET", false, 200},
+		{"read", "GET", true, 502},
+		{"not to be made twice", "POST", false, 502},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if tc.name == "unread" && runtime.GOOS != "linux" {
+				t.Skip("other systems don't tell of a Unix socket's unread bytes")
+			}
+			var dying sync.Once
+			u := newUpstream(t, func(_ *upstream, conn net.Conn, _, _ string) bool {
+				says(saysOK)(nil, conn, "", "")
+				stay := true
+				dying.Do(func() {
+					stay = false
+					eventually(t, "the next request", func() bool { return waiting(t, conn) > 0 })
+					if tc.read {
+						_, err := conn.Read(make([]byte, 4096))
+						check(t, err)
+					}
+				})
+				return stay
+			})
+			m := startFront(t, u)
+			if status, _ := get(t, m.url("/")); status != 200 {
+				t.Fatalf("the first request: %d", status)
+			}
+			answer := converse(t, m, tc.method+" / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			if want := fmt.Sprintf("HTTP/1.1 %d ", tc.status); !strings.HasPrefix(answer, want) {
+				t.Errorf("%q, want %s", answer, want)
+			}
+		})
+	}
+}
+
+// waiting returns how many bytes wait to be read, 64 at the most.
+func waiting(t *testing.T, conn net.Conn) (n int) {
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	check(t, err)
+	check(t, raw.Read(func(fd uintptr) bool {
+		n, _, _ = syscall.Recvfrom(int(fd), make([]byte, 64), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		return true
+	}))
+	return n
 }
 
 // A body that comes slowly is nothing the instance hears of until all is
