@@ -11,15 +11,20 @@ import (
 	"testing"
 )
 
-// docCommands lists the lines of a document's sh blocks, without comments.
-func docCommands(t *testing.T, name string) (lines []string) {
+func readText(t *testing.T, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(b)
+}
+
+// docCommands lists the lines of a document's sh blocks, without comments.
+func docCommands(t *testing.T, name string) (lines []string) {
+	t.Helper()
 	inside := false
-	for _, line := range strings.Split(string(b), "\n") {
+	for _, line := range strings.Split(readText(t, name), "\n") {
 		switch {
 		case strings.HasPrefix(line, "```"):
 			inside = !inside && line == "```sh"
@@ -107,6 +112,15 @@ func TestReadmeCommands(t *testing.T) {
 			}
 		})
 	}
+	tabled := regexp.MustCompile("(?m)^\\|.*\\| `((?:lab|go run) [^`]*)` \\|$").FindAllStringSubmatch(readText(t, "../../README.md"), -1)
+	for _, row := range tabled {
+		if !slices.Contains(lines, row[1]) {
+			t.Errorf("a table shows %q, which is not among the commands that are run", row[1])
+		}
+	}
+	if len(tabled) < 10 {
+		t.Errorf("found %d commands in the README's tables", len(tabled))
+	}
 	if ran < 5 {
 		t.Errorf("found %d lab commands in the README", ran)
 	}
@@ -160,11 +174,8 @@ func invoke(t *testing.T, args string) (code int, stdout, stderr string) {
 
 // The README's table is what the tool says of the saved example.
 func TestReadmeTable(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(readme), "```text\n")
+	readme := readText(t, "../../README.md")
+	_, rest, _ := strings.Cut(readme, "```text\n")
 	table, _, found := strings.Cut(rest, "```")
 	if !found || strings.Count(table, "\n") < 10 {
 		t.Fatal("the README shows no table")
@@ -195,11 +206,8 @@ func TestReadmeTable(t *testing.T) {
 
 // The README's trace is what the tool says today, but for times, and for sizes, which depend on the machine's PATH.
 func TestReadmeTrace(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(readme), "```text\nGET /echo")
+	readme := readText(t, "../../README.md")
+	_, rest, _ := strings.Cut(readme, "```text\nGET /echo")
 	example, _, found := strings.Cut(rest, "```")
 	if !found {
 		t.Fatal("the README shows no trace")
