@@ -96,6 +96,10 @@ func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 	maps.Copy(r.result.Environment.Versions, p.Programs.Versions())
 	for _, c := range p.Cells {
 		maps.Copy(r.result.Environment.Versions, c.Contestant.Versions())
+		maps.Copy(r.result.Environment.Versions, c.Contestant.DriverVersions(c.Scenario.Backing))
+	}
+	for _, s := range p.scenarios() {
+		maps.Copy(r.result.Environment.Versions, p.Programs.DatabaseVersions(ctx, s.Backing))
 	}
 	if err := r.pin(); err != nil {
 		return nil, err

@@ -5,7 +5,10 @@ package servers_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,6 +92,57 @@ func TestModelsAskPostgreSQL(t *testing.T) {
 			t.Errorf("of 40 connections 80 wanted one each: %v", seen)
 		}
 	})
+}
+
+// What answers and what asks it is named by its version.
+func TestDatabaseVersions(t *testing.T) {
+	p, err := database()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backing := func(dsn string) []servers.Backing {
+		b, err := servers.NewBacking(servers.DatabaseService, []servers.Setting{{Key: "dsn", Value: dsn}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []servers.Backing{b}
+	}
+	of := func(dsn, spec string) map[string]string {
+		c, err := servers.Resolve(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		orSkip(t, c.AvailableFor(backing(dsn)))
+		versions := p.DatabaseVersions(t.Context(), backing(dsn))
+		maps.Copy(versions, c.DriverVersions(backing(dsn)))
+		return versions
+	}
+	lib, pgx := []string{"SQLite", "modernc.org/sqlite", "zombiezen.com/go/sqlite"}, []string{"PostgreSQL", "github.com/jackc/pgx/v5"}
+	url := postgres(t)
+	for _, tc := range []struct {
+		dsn, spec string
+		asked     []string
+		with      []string
+	}{
+		{"sqlite", "prefork", lib, nil},
+		{"sqlite", "gunicorn", lib, []string{"SQLite of Python"}},
+		{"sqlite", "apache:app=python", lib, []string{"SQLite of Python"}},
+		{"sqlite", "uvicorn", lib, []string{"SQLite of Python", "aiosqlite"}},
+		{url, "async", pgx, nil},
+		{url, "apache:mod=wsgi", pgx, []string{"psycopg2"}},
+		{url, "tornado", pgx, []string{"asyncpg"}},
+	} {
+		got, want := of(tc.dsn, tc.spec), slices.Concat(tc.asked, tc.with)
+		slices.Sort(want)
+		if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, want) {
+			t.Errorf("%s of %s: %v, want versions of %v", tc.dsn, tc.spec, got, want)
+		}
+		for name, version := range got {
+			if !regexp.MustCompile(`^v?\d+\.\d`).MatchString(version) {
+				t.Errorf("%s has the version %q", name, version)
+			}
+		}
+	}
 }
 
 // No process has more connections than its pool, whoever says how large it is.

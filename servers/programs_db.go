@@ -1,12 +1,15 @@
 package servers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
@@ -40,12 +43,40 @@ func (p Programs) WithDatabase(ctx context.Context, progress io.Writer) (Program
 	defer unlock()
 	if _, err := os.Stat(db.table); err != nil {
 		fmt.Fprintln(progress, "making a database of a million rows (the first time only) …")
-		if err := db.tendDatabase(ctx, nil, "make", db.table); err != nil {
+		if _, err := db.tendDatabase(ctx, nil, "make", db.table); err != nil {
 			return p, err
 		}
 	}
 	p.Database = &db
 	return p, nil
+}
+
+// DatabaseVersions are those of the databases that the services are, and of the
+// drivers in the lab's own programs: "unknown" of a database that isn't there.
+func (p Programs) DatabaseVersions(ctx context.Context, services []Backing) map[string]string {
+	versions := map[string]string{}
+	for _, b := range services {
+		if b.Service == DatabaseService && p.Database != nil {
+			maps.Copy(versions, p.Database.askVersions(ctx, b.Settings["dsn"]))
+		}
+	}
+	return versions
+}
+
+func (p *Programs) askVersions(ctx context.Context, dsn string) map[string]string {
+	said, err := p.tendDatabase(ctx, []string{databaseVariable + "=" + dsn}, "versions")
+	if err != nil && dsn == inFile {
+		return map[string]string{"SQLite": unknownVersion}
+	}
+	if err != nil {
+		return map[string]string{"PostgreSQL": unknownVersion}
+	}
+	versions := map[string]string{}
+	for line := range strings.Lines(said) {
+		name, version, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		versions[name] = cmp.Or(version, unknownVersion)
+	}
+	return versions
 }
 
 // with are the programs that a server with the services is made of.

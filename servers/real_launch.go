@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,15 +133,36 @@ func (c *Configured) Found() []real.Found {
 func (c *Configured) Versions() map[string]string {
 	versions := map[string]string{}
 	for _, f := range c.Found() {
-		if versions[f.Name] = f.Version; f.Version == "" {
-			versions[f.Name] = "unknown"
-		}
+		versions[f.Name] = cmp.Or(f.Version, unknownVersion)
 		if f.Name == "python3" {
 			versions[f.Name] += " (" + f.Path + ")"
 		}
 	}
 	return versions
 }
+
+// unknownVersion stands for that of a program that doesn't tell.
+const unknownVersion = "unknown"
+
+// DriverVersions are those of the drivers with which the model's application, if
+// it is in Python, asks the services.
+func (c *Configured) DriverVersions(services []Backing) map[string]string {
+	versions := map[string]string{}
+	for _, b := range services {
+		found, _ := c.findDrivers(b) // without them it isn't measured
+		for _, f := range found {
+			name := f.Name
+			if name == sqliteInPython {
+				name = "SQLite of Python"
+			}
+			versions[name] = cmp.Or(f.Version, unknownVersion)
+		}
+	}
+	return versions
+}
+
+// sqliteInPython is Python's own module, whose version is the library's.
+const sqliteInPython = "sqlite3"
 
 // Observed says whether the model shows what it does on the scoreboard, so that
 // Instance.Status tells anything.

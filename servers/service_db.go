@@ -109,23 +109,24 @@ func openDatabase(ctx context.Context, s Settings, l *Launch, foreign bool) (env
 	dsn := s["dsn"]
 	if dsn != inFile {
 		// The table is loaded by whoever finds it missing, and reset for all.
-		err = l.Programs.tendDatabase(ctx, []string{databaseVariable + "=" + dsn}, "ready")
+		_, err = l.Programs.tendDatabase(ctx, []string{databaseVariable + "=" + dsn}, "ready")
 		return append(environ, databaseVariable+"="+dsn), nil, err
 	}
 	file, remove, err := copyTable(l.Programs.table, foreign)
 	return append(environ, databaseVariable+"="+file), remove, err
 }
 
-// tendDatabase has the program that has the drivers do something.
-func (p *Programs) tendDatabase(ctx context.Context, environ []string, words ...string) error {
+// tendDatabase has the program that has the drivers do something, and returns
+// what it says to that.
+func (p *Programs) tendDatabase(ctx context.Context, environ []string, words ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, p.Server, append([]string{"database"}, words...)...)
 	cmd.Env = append(os.Environ(), environ...)
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var answer, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &answer, &said
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()))
+		return "", fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()))
 	}
-	return nil
+	return answer.String(), nil
 }
 
 // copyTable copies the file with the table into a folder of its own: in memory,

@@ -208,15 +208,28 @@ func (c *Configured) AvailableFor(services []Backing) error {
 		return err
 	}
 	for _, b := range services {
-		if _, err := real.Find(c.drivers(b)); err != nil {
+		if _, err := c.findDrivers(b); err != nil {
 			return fmt.Errorf("%s, to ask a database: %w", c.Spec.Model, err)
 		}
 	}
 	return nil
 }
 
-// drivers are what an application in Python needs for a database. (sqlite3 is a
-// part of Python.)
+// findDrivers finds them with the rest of what the application needs: all has to
+// be in one Python.
+func (c *Configured) findDrivers(b Backing) ([]real.Found, error) {
+	drivers := c.drivers(b)
+	if len(drivers) == 0 {
+		return nil, nil
+	}
+	modules := slices.DeleteFunc(c.needs(), func(n real.Need) bool { return n.Kind != real.PythonModule })
+	found, err := real.Find(append(modules, drivers...))
+	return slices.DeleteFunc(found, func(f real.Found) bool {
+		return !slices.ContainsFunc(drivers, func(n real.Need) bool { return n.Name == f.Name })
+	}), err
+}
+
+// drivers are what an application in Python needs for a database.
 func (c *Configured) drivers(b Backing) []real.Need {
 	needs := c.needs()
 	inPython := slices.ContainsFunc(needs, func(n real.Need) bool {
@@ -227,9 +240,9 @@ func (c *Configured) drivers(b Backing) []real.Need {
 	case b.Service != DatabaseService || !inPython:
 		return nil
 	case b.InFile() && async:
-		return []real.Need{{Kind: real.PythonModule, Name: "aiosqlite"}}
+		return []real.Need{{Kind: real.PythonModule, Name: "aiosqlite"}, {Kind: real.PythonModule, Name: sqliteInPython}}
 	case b.InFile():
-		return nil
+		return []real.Need{{Kind: real.PythonModule, Name: sqliteInPython}}
 	case async:
 		return []real.Need{{Kind: real.PythonModule, Name: "asyncpg"}}
 	}

@@ -9,8 +9,9 @@
 //	labserver guard [--stop SIGNAL] [--stdin] [--activate] [--unprivileged] PROGRAM ARG…
 //	labserver database make FILE
 //	labserver database ready
+//	labserver database versions
 //
-// The last two are for one that is built with the drivers of databases (-tags
+// The last three are for one that is built with the drivers of databases (-tags
 // database), which is another program: see package database.
 //
 // A trace starts it in place of a program whose input and output are to be
@@ -76,7 +77,7 @@ func run(args []string, stderr io.Writer) int {
 	case "latency":
 		return slow(flags.Args()[1:], stderr)
 	case "database":
-		return tendDatabase(flags.Args()[1:], stderr)
+		return tendDatabase(flags.Args()[1:], os.Stdout, stderr)
 	case "null":
 		return null(stderr)
 	}

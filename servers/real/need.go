@@ -85,6 +85,7 @@ var packages = map[Need]struct{ debian, homebrew string }{
 	{PythonModule, "django"}:     {"python3-django", ""},
 	{PythonModule, "fastapi"}:    {"python3-fastapi", ""},
 	{PythonModule, "quart"}:      {"python3-quart", ""},
+	{PythonModule, "sqlite3"}:    {"python3", "python"},
 	{PythonModule, "aiosqlite"}:  {"python3-aiosqlite", ""},
 	{PythonModule, "asyncpg"}:    {"python3-asyncpg", ""},
 	{PythonModule, "psycopg2"}:   {"python3-psycopg2", ""},

@@ -30,6 +30,7 @@ var pythonModules = []string{
 }
 
 // question has a Python print where it is, its version, and the modules it has.
+// Of sqlite3, a part of Python, the version is that of the library it links.
 const question = `
 import importlib.metadata as m, importlib.util as u, sys
 print(sys.executable)
@@ -38,6 +39,10 @@ for name in sys.argv[1:]:
     if u.find_spec(name):
         try: print(name, m.version(name))
         except m.PackageNotFoundError: print(name, "?")
+try:
+    import sqlite3
+    print("sqlite3", sqlite3.sqlite_version)
+except ImportError: pass
 `
 
 // interpreters remembers what each interpreter has answered, by its path.
