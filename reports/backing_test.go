@@ -1,6 +1,8 @@
 package reports_test
 
 import (
+	"encoding/csv"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,5 +89,57 @@ func TestBacking(t *testing.T) {
 				t.Errorf("%q is not in\n%s", want, text)
 			}
 		}
+	}
+}
+
+// In the CSV a service has a row of its own below the cell's, which no figure
+// of the cell is in.
+func TestBackingCSV(t *testing.T) {
+	rows, err := csv.NewReader(strings.NewReader(render(t, reports.CSV, called(t)))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own, service []map[string]string
+	for _, row := range rows[1:] {
+		r := map[string]string{}
+		for i, name := range rows[0] {
+			if row[i] != "" {
+				r[name] = row[i]
+			}
+		}
+		switch r["part"] {
+		case "":
+			own = append(own, r)
+		case "service":
+			service = append(service, r)
+		default:
+			t.Errorf("a row of part %q", r["part"])
+		}
+	}
+	if len(own) != 3 || len(service) != 2 {
+		t.Fatalf("%d rows of cells and %d of services, want 3 and 2", len(own), len(service))
+	}
+	for name, v := range own[0] {
+		if strings.HasPrefix(name, "service_calls") || strings.HasPrefix(name, "service_ended") {
+			t.Errorf("the cell's own row says %s of its service: %s", name, v)
+		}
+	}
+	busy, idle := service[0], service[1]
+	for name, want := range map[string]string{
+		"model": "async", "part_name": "upstream", "part_kind": "exponential 20ms, places 4, failures 10%",
+		"service_calls_per_s": "200", "service_waited_ms": "5", "service_worked_ms": "20", "service_busy": "4", "service_late_ms": "0.3",
+		"service_cpu_cores": "0.02", "service_memory_mib": "8", "service_ended": "2400", "service_failed": "240", "service_closed": "0", "service_refused": "60",
+	} {
+		if busy[name] != want {
+			t.Errorf("%s is %q, want %q", name, busy[name], want)
+		}
+	}
+	for name, v := range busy {
+		if !strings.HasPrefix(name, "service_") && !slices.Contains([]string{"scenario", "model", "part", "part_name", "part_kind"}, name) {
+			t.Errorf("the service's row says %s, which is the cell's: %s", name, v)
+		}
+	}
+	if idle["model"] != "idle" || idle["service_calls_per_s"] != "0" || idle["service_worked_ms"] != "" {
+		t.Errorf("of nobody's calls: %v", idle)
 	}
 }

@@ -10,15 +10,15 @@ import (
 )
 
 // CSV writes one row for each cell, after a header, and under it one for each
-// stage, kind of request and crowd that its scenario has. Columns are always the
+// stage, kind of request, crowd and backing service that its scenario has. Columns are always the
 // same, in the same order; their names end in the unit. Each estimate has
 // three: its median, and the ends of its interval (…_low, …_high). A field is
 // empty where nothing is known. Lists within a field are separated by "; ".
 // Quoting is that of RFC 4180; lines end in \n, as Unix tools like them.
 //
 //	scenario, model
-//	part, part_name, part_kind           empty in a cell's own row; else "stage", "request" or "beside"
-//	from_s, to_s                         when the part was, from the start of the window; empty in a cell's own row
+//	part, part_name, part_kind           empty in a cell's own row; else "stage", "request", "beside" or "service", whose kind is its settings
+//	from_s, to_s                         when the part was, from the start of the window; empty in a cell's own row and a service's
 //	trials, valid_trials, samples        finished; of those valid; responses behind the quantiles
 //	rank, ratio, told_apart, p           see Cell; told_apart is true or false
 //	goodput_per_s, attempted_per_s, offered_per_s
@@ -30,6 +30,8 @@ import (
 //	cpu_per_request_ms, memory_mib, memory_kind, processes, threads, files
 //	switches_per_request, connections_per_request, server_cpu_cores, generator_cpu_cores
 //	explanation, warnings, invalid, not_spoken
+//	service_calls_per_s, service_waited_ms, service_worked_ms, service_busy, service_late_ms   of services alone, as those after; see BackingCell
+//	service_cpu_cores, service_memory_mib, service_ended, service_failed, service_closed, service_refused
 //	theory_method, theory_name, theory_why_no_formula   of cells and stages, if the report was held against theory
 //	theory_goodput_per_s, theory_goodput_per_s_off_percent, then for response_mean_ms, response_p50_ms, response_p99_ms
 //
@@ -68,11 +70,25 @@ func CSV(w io.Writer, r *Report) error {
 	return nil
 }
 
-// A csvRecord is a row: a cell, or a part of one.
+// A csvRecord is a row: a cell, a part of one, or a service that it called.
 type csvRecord struct {
-	cell *Cell
-	part string    // "stage", "request", "beside"
-	of   *PartCell // nil: the cell as a whole
+	cell    *Cell
+	part    string    // "stage", "request", "beside", "service"
+	of      *PartCell // of a part
+	service *BackingCell
+}
+
+// whole says whether it is the cell's own.
+func (r csvRecord) whole() bool { return r.of == nil && r.service == nil }
+
+func (r csvRecord) named() (name, kind string) {
+	switch {
+	case r.of != nil:
+		return r.of.Name, r.of.Kind
+	case r.service != nil:
+		return r.service.Service, r.service.Settings
+	}
+	return "", ""
 }
 
 func csvRecords(c *Cell) []csvRecord {
@@ -82,8 +98,11 @@ func csvRecords(c *Cell) []csvRecord {
 		of   []PartCell
 	}{{"stage", c.Stages}, {"request", c.Requests}, {"beside", c.Beside}} {
 		for i := range k.of {
-			all = append(all, csvRecord{c, k.part, &k.of[i]})
+			all = append(all, csvRecord{cell: c, part: k.part, of: &k.of[i]})
 		}
+	}
+	for i := range c.Backing {
+		all = append(all, csvRecord{cell: c, part: "service", service: &c.Backing[i]})
 	}
 	return all
 }
@@ -114,7 +133,7 @@ func (f csvField) values(r csvRecord) []string {
 }
 
 func csvFields() []csvField {
-	return slices.Concat(csvNames(), csvTraffic(), csvHarm(), csvCosts(), csvTheory())
+	return slices.Concat(csvNames(), csvTraffic(), csvHarm(), csvCosts(), csvServices(), csvTheory())
 }
 
 // The makers of fields: of every row, of a cell's own row (which leave a
@@ -124,7 +143,7 @@ func csvOfAll(name string, f func(csvRecord) string) csvField { return csvField{
 
 func csvOfCell(name string, f func(*Cell) string) csvField {
 	return csvOfAll(name, func(r csvRecord) string {
-		if r.of != nil {
+		if !r.whole() {
 			return ""
 		}
 		return f(r.cell)
@@ -153,7 +172,7 @@ func csvOfPart(name string, f func(csvRecord) string) csvField {
 func csvEstimate(name string, cell func(*Cell) Estimate, part func(*PartCell) Estimate) csvField {
 	return csvField{name: name, estimate: func(r csvRecord) (e Estimate) {
 		switch {
-		case r.of == nil && cell != nil:
+		case r.whole() && cell != nil:
 			e = cell(r.cell)
 		case r.of != nil && part != nil:
 			e = part(r.of)
@@ -168,7 +187,7 @@ func csvCount(name string, cell func(*Cell) uint64, part func(*PartCell) uint64)
 		switch {
 		case r.of != nil:
 			return strconv.FormatUint(part(r.of), 10)
-		case r.cell.Valid == 0:
+		case r.service != nil, r.cell.Valid == 0:
 			return ""
 		}
 		return strconv.FormatUint(cell(r.cell), 10)
@@ -182,16 +201,25 @@ func csvNames() []csvField {
 	return []csvField{
 		csvOfAll("scenario", func(r csvRecord) string { return r.cell.Scenario }),
 		csvOfAll("model", func(r csvRecord) string { return r.cell.Model }),
-		csvOfPart("part", func(r csvRecord) string { return r.part }),
-		csvOfPart("part_name", func(r csvRecord) string { return r.of.Name }),
-		csvOfPart("part_kind", func(r csvRecord) string { return r.of.Kind }),
+		csvOfAll("part", func(r csvRecord) string { return r.part }),
+		csvOfAll("part_name", func(r csvRecord) string {
+			name, _ := r.named()
+			return name
+		}),
+		csvOfAll("part_kind", func(r csvRecord) string {
+			_, kind := r.named()
+			return kind
+		}),
 		csvOfPart("from_s", func(r csvRecord) string { return csvFloat(r.of.From) }),
 		csvOfPart("to_s", func(r csvRecord) string { return csvFloat(r.of.To) }),
 		number("trials", func(c *Cell) int { return c.Trials }),
 		number("valid_trials", func(c *Cell) int { return c.Valid }),
 		csvOfAll("samples", func(r csvRecord) string {
-			if r.of != nil {
+			switch {
+			case r.of != nil:
 				return strconv.FormatUint(r.of.Samples, 10)
+			case r.service != nil:
+				return ""
 			}
 			return strconv.Itoa(r.cell.Samples)
 		}),
@@ -233,14 +261,17 @@ func csvTraffic() []csvField {
 	return append(fields,
 		csvCount("errors", func(c *Cell) uint64 { return c.Failed }, partFailed),
 		csvOfAll("errors_by_kind", func(r csvRecord) string {
-			if r.of != nil {
+			switch {
+			case r.of != nil:
 				return csvErrors(r.of.Errors)
+			case r.service != nil:
+				return ""
 			}
 			return csvErrors(r.cell.Errors)
 		}),
 		csvOfAll("unsent", func(r csvRecord) string {
 			switch {
-			case r.of != nil && r.part != "stage", r.of == nil && r.cell.Valid == 0:
+			case r.of != nil && r.part != "stage", r.service != nil, r.of == nil && r.cell.Valid == 0:
 				return ""
 			case r.of != nil:
 				return strconv.FormatUint(r.of.Unsent, 10)

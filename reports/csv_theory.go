@@ -5,7 +5,7 @@ func csvTheory() []csvField {
 	held := func(r csvRecord) *Held {
 		for i := range r.cell.Theory {
 			h := &r.cell.Theory[i]
-			if r.of == nil && h.Part == "" || r.of != nil && r.part == "stage" && h.Part == r.of.Name {
+			if r.whole() && h.Part == "" || r.of != nil && r.part == "stage" && h.Part == r.of.Name {
 				return h
 			}
 		}
