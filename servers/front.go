@@ -185,6 +185,7 @@ type Hop struct {
 	Protocol string // "HTTP", "FastCGI", …
 	Network  string // "tcp" or "unix"
 	Address  string // where To listens
+	Called   bool   // To is a backing service, called while From answers
 }
 
 // passes is the front's hop to one of the model's listeners.

@@ -255,7 +255,14 @@ func (r *RunningService) start(ctx context.Context, l *Launch, foreign bool) (er
 	if err != nil {
 		return err
 	}
-	r.address, r.environ = address, r.row.Environ(r.Settings, address)
+	reached := address
+	if l.Tap != nil {
+		hop := Hop{From: "application", To: r.Service, Protocol: WireHTTP, Network: "tcp", Address: address, Called: true}
+		if _, reached, err = l.Tap(hop); err != nil {
+			return errors.Join(fmt.Errorf("tap the hop from %s to %s: %w", hop.From, hop.To, err), closeOnce(listener))
+		}
+	}
+	r.address, r.environ = address, r.row.Environ(r.Settings, reached)
 	r.group, err = process.Start(process.Launch{
 		Commands: r.row.Commands(r.Settings, l.Programs, l.Seed), Listener: listener, Cores: l.ServiceCores, Log: l.Log,
 	})

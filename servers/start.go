@@ -39,8 +39,8 @@ type Launch struct {
 	Services     []Backing
 	ServiceCores []int
 	Seed         uint64
-	// Tap, if set, is called for every hop behind the first before anything is
-	// started, and returns where Hop.From shall connect in place of Hop.Address:
+	// Tap, if set, is called for every hop behind the first before whoever makes
+	// it is started, those to backing services first, and returns where Hop.From shall connect in place of Hop.Address:
 	// to whoever wants to see what passes, and passes everything on.
 	Tap func(Hop) (network, address string, err error)
 }

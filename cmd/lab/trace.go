@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gatewaylab/reports/hops"
+	"gatewaylab/scenarios"
 	"gatewaylab/servers"
 	"gatewaylab/servers/trace"
 )
@@ -25,6 +26,8 @@ type traceFlags struct {
 	pcap    string
 	timeout time.Duration
 	pager   bool
+	// upstream is what the application calls when it is asked for its route.
+	upstream string
 }
 
 func newTrace(s streams) *cobra.Command {
@@ -37,11 +40,13 @@ recorded between the programs: who, over what, when, and the bytes, field by
 field beside their meaning. Of several models it shows what each adds.
 
 PATH is what starts with "/"; without one it is /hello. The request can be
-said in the words of curl. Times are of one passage through recorders; to
+said in the words of curl. With /upstream a latency server is started, and the
+application's call to it is one more hop. Times are of one passage through recorders; to
 compare how long things take, use lab compare.`,
 		Example: `  lab trace cgi '/echo?x=1'
   lab trace prefork fastcgi uwsgi               side by side
   lab trace cgi /upload -d name=value -H 'X-Request-Id: 7'
+  lab trace nginx+async /upstream --upstream 20ms
   lab trace nginx+uwsgi --slow                  step by step, on a key
   lab trace cgi --format html > trace.html
   lab trace fastcgi --pcap trace.pcapng         for Wireshark or tshark`,
@@ -66,7 +71,11 @@ compare how long things take, use lab compare.`,
 				return misuse(c, err)
 			}
 			request.Timeout = o.timeout
-			traces, err := record(c.Context(), s, models, request)
+			services, err := o.services(request)
+			if err != nil {
+				return misuse(c, err)
+			}
+			traces, err := record(c.Context(), s, models, services, request)
 			if err != nil {
 				return err
 			}
@@ -81,6 +90,7 @@ compare how long things take, use lab compare.`,
 	f.StringVar(&o.pcap, "pcap", "", "also write a capture that Wireshark and tshark open")
 	f.BoolVar(&o.pager, "pager", o.pager, "show text that is longer than the terminal in $PAGER")
 	f.DurationVar(&o.timeout, "timeout", o.timeout, "how long to wait for the answer")
+	f.StringVar(&o.upstream, tracedService, "", "what /upstream calls, `UPSTREAM`: a latency server, as for lab compare; the default is its own")
 	return cmd
 }
 
@@ -107,15 +117,38 @@ func traceArgs(args []string) (models []*servers.Configured, target string, err 
 	return models, target, nil
 }
 
+// tracedService is the backing service that can be seen being called: another
+// program, which speaks HTTP.
+const tracedService = "upstream"
+
+// services are those that the request has the application call.
+func (o *traceFlags) services(r trace.Request) ([]servers.Backing, error) {
+	b, err := scenarios.ParseBacking(tracedService, o.upstream)
+	if o.upstream == "" {
+		b, err = servers.NewBacking(tracedService, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--%s %w", tracedService, err)
+	}
+	path, _, _ := strings.Cut(r.Target, "?")
+	switch {
+	case path == b.Route():
+		return []servers.Backing{b}, nil
+	case o.upstream != "":
+		return nil, fmt.Errorf("--%s is what %s calls, and %s is asked for", tracedService, b.Route(), path)
+	}
+	return nil, nil
+}
+
 // record traces the request through each model in turn.
-func record(ctx context.Context, s streams, models []*servers.Configured, r trace.Request) ([]*trace.Trace, error) {
+func record(ctx context.Context, s streams, models []*servers.Configured, services []servers.Backing, r trace.Request) ([]*trace.Trace, error) {
 	programs, err := servers.FindPrograms(ctx, s.err)
 	if err != nil {
 		return nil, err
 	}
 	var traces []*trace.Trace
 	for _, m := range models {
-		t, err := trace.Run(ctx, m, servers.Launch{Programs: programs}, r)
+		t, err := trace.Run(ctx, m, servers.Launch{Programs: programs, Services: services}, r)
 		if ctx.Err() != nil {
 			return nil, errInterrupted
 		}

@@ -45,7 +45,11 @@ func Run(ctx context.Context, model *servers.Configured, l servers.Launch, reque
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, inst.Close(stopGrace)) }()
+	grace := stopGrace
+	if !inst.Observed() { // real programs take their time: gunicorn looks once a second whether it is to end
+		grace = 10 * time.Second
+	}
+	defer func() { err = errors.Join(err, inst.Close(grace)) }()
 	t.settle(ctx, inst)
 	for i := range requests {
 		trace := t.send(ctx, inst, model, &requests[i])
@@ -188,7 +192,29 @@ func (t *tracer) gather(trace *Trace, inst *servers.Instance, c *client) {
 		Timing:  Timing{Start: c.start, Connect: &c.connect, Total: c.end - c.start},
 		Streams: []Stream{c.forward.stream("request", true), c.backward.stream("response", false)},
 	}}
+	called := func(h servers.Hop) bool { return h.Called }
+	t.crossed(trace, func(h servers.Hop) bool { return !called(h) })
+	last := trace.Hops[len(trace.Hops)-1].To
+	inner := len(trace.Hops)
+	for _, events := range t.collector.calls() {
+		trace.Hops = append(trace.Hops, t.eventHop(last, events))
+	}
+	if inner < len(trace.Hops) { // and it is not known which of them, if there are several
+		last = trace.Hops[inner].To
+	}
+	services := len(trace.Hops)
+	t.crossed(trace, called)
+	for i := range trace.Hops[services:] {
+		trace.Hops[services+i].From = last
+	}
+}
+
+// crossed adds what crossed those of the taps' hops that are meant.
+func (t *tracer) crossed(trace *Trace, meant func(servers.Hop) bool) {
 	for i, h := range t.hops {
+		if !meant(h) {
+			continue
+		}
 		used := false
 		if err := t.taps[i].failure(); err != nil {
 			trace.Notes = append(trace.Notes, fmt.Sprintf("%s → %s: %v", h.From, h.To, err))
@@ -200,10 +226,6 @@ func (t *tracer) gather(trace *Trace, inst *servers.Instance, c *client) {
 		if !used {
 			trace.Idle = append(trace.Idle, fmt.Sprintf("%s → %s at %s", h.From, h.To, h.Address))
 		}
-	}
-	last := trace.Hops[len(trace.Hops)-1].To
-	for _, events := range t.collector.calls() {
-		trace.Hops = append(trace.Hops, t.eventHop(last, events))
 	}
 }
 

@@ -161,6 +161,52 @@ func field(t *testing.T, h *trace.Hop, name string) trace.Field {
 	return trace.Field{}
 }
 
+// What the application calls is the last hop, from the innermost that is seen.
+func TestBackingServiceIsAHop(t *testing.T) {
+	p, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := servers.NewBacking("upstream", []servers.Setting{{Key: "delay", Value: "1ms"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for spec, from := range map[string]string{
+		"cgi": "labapp", "prefork": "application", "front+fastcgi": "application", "async": "application", "eventloop": "application", "gunicorn": "gunicorn",
+	} {
+		t.Run(spec, func(t *testing.T) {
+			t.Parallel()
+			model, err := servers.Resolve(spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := model.Available(); err != nil {
+				if os.Getenv("LAB_REQUIRE") != "" {
+					t.Fatalf("LAB_REQUIRE is set: %v", err)
+				}
+				t.Skip(err)
+			}
+			request := trace.Request{Target: "/upstream?timeout=30000", Timeout: time.Minute}
+			traces, err := trace.Run(t.Context(), model, servers.Launch{Programs: p, Services: []servers.Backing{b}}, request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr := traces[0]
+			sound(t, tr)
+			h := &tr.Hops[len(tr.Hops)-1]
+			if tr.Status != 200 || h.From != from || h.To != "upstream" || h.Protocol != "HTTP" {
+				t.Fatalf("status %d, the last hop is %s → %s, %s", tr.Status, h.From, h.To, h.Protocol)
+			}
+			if prev := tr.Hops[len(tr.Hops)-2]; prev.To != from || h.Timing.Start < prev.Timing.Start {
+				t.Errorf("it doesn't follow from %s → %s", prev.From, prev.To)
+			}
+			if got := field(t, h, "method").Value; got != "GET" {
+				t.Errorf("it asks with %s", got)
+			}
+		})
+	}
+}
+
 // Each CGI variable is explained, and said to come from where it does.
 func TestVariablesAreExplained(t *testing.T) {
 	tr := record(t, "cgi", trace.Request{Target: "/echo/a%20b?x=%201", Body: []byte("hello"), Header: []trace.Header{
