@@ -90,10 +90,16 @@ type attempt struct {
 	goodput  float64
 	p50, p99 time.Duration
 	failed   bool
+	invalid  string // why the trial must not be believed; "" if it may
 }
 
+func (a *attempt) well() bool { return !a.failed && a.invalid == "" }
+
 func (a *attempt) String() string {
-	if a.failed {
+	switch {
+	case a.invalid != "":
+		return fmt.Sprintf("%s is not known (%s)", a.Spec, a.invalid)
+	case a.failed:
 		return fmt.Sprintf("%s failed", a.Spec)
 	}
 	return fmt.Sprintf("%s %.0f/s (p50 %s, p99 %s)", a.Spec, a.goodput, rounded(a.p50), rounded(a.p99))
@@ -118,8 +124,11 @@ func (r *runner) tuneCell(ctx context.Context, cell Cell) error {
 			return fmt.Errorf("look for the best settings of %s: %w", cell.Contestant.Label, err)
 		}
 		r.emit(Note{At: time.Now(), Text: fmt.Sprintf("looking for the best settings of %s: %s", cell.Contestant.Label, spec)})
-		all = append(all, r.try(ctx, cell, c))
-		if ctx.Err() != nil {
+		a := r.try(ctx, cell, c)
+		if a.invalid != "" && ctx.Err() == nil { // what disturbed it may be over
+			a = r.try(ctx, cell, c)
+		}
+		if all = append(all, a); ctx.Err() != nil {
 			return nil
 		}
 	}
@@ -128,7 +137,7 @@ func (r *runner) tuneCell(ctx context.Context, cell Cell) error {
 	for i, a := range all {
 		texts[i] = a.String()
 	}
-	if best.failed {
+	if best == nil {
 		r.note("%s: none of the settings that were tried of %s went well, so it is measured as it was given: %s",
 			cell.Scenario.Name, cell.Contestant.Label, strings.Join(texts, ", "))
 		return nil
@@ -139,20 +148,21 @@ func (r *runner) tuneCell(ctx context.Context, cell Cell) error {
 	return nil
 }
 
-// chooseBest is the first attempt with about the highest goodput.
+// chooseBest is the first attempt with about the highest goodput, whatever its
+// tails; nil if none went well.
 func chooseBest(all []*attempt) *attempt {
 	var highest float64
 	for _, a := range all {
-		if !a.failed {
+		if a.well() {
 			highest = max(highest, a.goodput)
 		}
 	}
 	for _, a := range all {
-		if !a.failed && a.goodput >= asGood*highest {
+		if a.well() && a.goodput >= asGood*highest {
 			return a
 		}
 	}
-	return all[0]
+	return nil
 }
 
 // try measures a setting in a short trial, of which nothing but this is told.
@@ -167,12 +177,17 @@ func (r *runner) try(ctx context.Context, cell Cell, c *servers.Configured) *att
 		Ref{Scenario: s.Name, Model: cell.Contestant.Label, Trial: 1, Of: 1},
 	})
 	r.on, r.plan.Raw = on, raw
+	return attemptOf(c, t)
+}
+
+func attemptOf(c *servers.Configured, t *Trial) *attempt {
 	quantile := func(q float64) time.Duration {
 		return time.Duration(t.Response.ValueAtQuantile(q)) * time.Microsecond
 	}
 	return &attempt{
 		Configured: c, goodput: float64(t.Succeeded) / tuneWindow.Seconds(), p50: quantile(50), p99: quantile(99),
-		failed: t.Succeeded == 0 || float64(t.Failed) > mostFailed*float64(t.Succeeded),
+		failed:  t.Succeeded == 0 || float64(t.Failed) > mostFailed*float64(t.Succeeded),
+		invalid: strings.Join(t.Invalid, "; "),
 	}
 }
 
