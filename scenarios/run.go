@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,7 +34,7 @@ func Run(ctx context.Context, p *Plan, on func(Event)) (*Result, error) {
 		Name: p.Name, Scenarios: p.scenarios(), Models: r.result.Models,
 		Trials: p.Trials, Total: len(r.jobs) + p.Foreseen, Measuring: p.Measuring() + r.foreseen(),
 	})
-	for _, why := range append(p.leftOut, p.aboutTargets()...) {
+	for _, why := range slices.Concat(p.leftOut, p.aboutTargets(), p.behaviours()) {
 		r.note("%s", why)
 	}
 	before, beforeErr := process.ReadMachine()
@@ -53,6 +54,19 @@ func Run(ctx context.Context, p *Plan, on func(Event)) (*Result, error) {
 	err = errors.Join(err, r.save())
 	r.emit(PlanDone{Interrupted: ctx.Err() != nil})
 	return r.result, err
+}
+
+// behaviours are what versions of real programs do differently from others,
+// each once.
+func (p *Plan) behaviours() (all []string) {
+	for _, c := range p.contestants() {
+		for _, b := range c.Behaviours() {
+			if !slices.Contains(all, b) {
+				all = append(all, b)
+			}
+		}
+	}
+	return all
 }
 
 type runner struct {

@@ -164,6 +164,18 @@ func (c *Configured) DriverVersions(services []Backing) map[string]string {
 // sqliteInPython is Python's own module, whose version is the library's.
 const sqliteInPython = "sqlite3"
 
+// Behaviours says what the installed versions of the model's and its front's
+// programs are known to do differently from others, with these settings.
+func (c *Configured) Behaviours() []string {
+	if c.Target != nil {
+		return nil
+	}
+	return real.Behaviours(c.Found(), real.Settings(c.Settings))
+}
+
+// AllBehaviours says so for all settings that the model may have.
+func (c *Configured) AllBehaviours() []string { return real.Behaviours(c.Found(), nil) }
+
 // Observed says whether the model shows what it does on the scoreboard, so that
 // Instance.Status tells anything.
 func (c *Configured) Observed() bool { return c.Model.Real == nil && c.Target == nil }

@@ -299,11 +299,12 @@ func TestFakeProgramsTooOld(t *testing.T) {
 	for name, f := range map[string]struct{ program, spec, says, want string }{
 		"nginx":     {"nginx", "nginx", "nginx version: nginx/1.18.0 (Ubuntu)", "nginx 1.18.0 (DIR/nginx) is too old: before 1.19.5 it hasn't the option -e"},
 		"a front":   {"nginx", "nginx+prefork", "nginx version: nginx/1.18.0 (Ubuntu)", "nginx 1.18.0 (DIR/nginx) is too old"},
-		"apache":    {"apache2", "apache", "Server version: Apache/2.2.34 (Unix)", "apache2 2.2.34 (DIR/apache2) is too old: before 2.4 it hasn't the directive Require"},
+		"apache":    {"apache2", "apache", "Server version: Apache/2.2.34 (Unix)", "apache2 2.2.34 (DIR/apache2) is too old: before 2.4.2 it hasn't the directive DefaultRuntimeDir"},
 		"lighttpd":  {"lighttpd", "lighttpd:app=go", "lighttpd/1.4.55 (ssl) - a light and fast webserver", "lighttpd 1.4.55 (DIR/lighttpd) is too old: before 1.4.56"},
 		"uwsgi":     {"uwsgi", "uwsgi-server", "1.9.21.1-debian", "uwsgi 1.9.21.1-debian (DIR/uwsgi) is too old: before 2.0"},
-		"gunicorn":  {"python3", "gunicorn", "DIR/python3\n3.11.2\ngunicorn 19.9.0", "gunicorn 19.9.0 (DIR/python3) is too old: before 20.0 it hasn't bind = fd://"},
-		"python":    {"python3", "gunicorn", "DIR/python3\n3.7.3\ngunicorn 20.1.0", "python3 3.7.3 (DIR/python3) is too old: before 3.8"},
+		"gunicorn":  {"python3", "gunicorn", "DIR/python3\n3.11.2\ngunicorn 19.9.0", "gunicorn 19.9.0 (DIR/python3) is too old: before 20.1 it hasn't python -m gunicorn"},
+		"python":    {"python3", "gunicorn", "DIR/python3\n3.7.3\ngunicorn 20.1.0", "python3 3.7.3 (DIR/python3) is too old: before 3.9"},
+		"too new":   {"python3", "gunicorn:class=eventlet", "DIR/python3\n3.11.2\ngunicorn 26.0.0\neventlet 0.40.3", "gunicorn 26.0.0 (DIR/python3) is too new: since 26.0 it hasn't the worker class eventlet"},
 		"new again": {"nginx", "nginx", "nginx version: nginx/1.100.0", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

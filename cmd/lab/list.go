@@ -71,6 +71,7 @@ type modelRow struct {
 	HTTP      string      `json:"http"`
 	Async     bool        `json:"async"`
 	Missing   string      `json:"missing,omitempty"` // why it can't run here
+	Behaves   []string    `json:"behaves,omitempty"` // what the installed versions do differently from others
 	Options   []optionRow `json:"options"`
 }
 
@@ -253,6 +254,7 @@ func modelRows() ([]modelRow, error) {
 		if err := c.Available(); err != nil {
 			r.Missing = err.Error()
 		}
+		r.Behaves = c.AllBehaviours()
 		r.Options = optionRows(m.Options)
 		rows = append(rows, r)
 	}
@@ -300,6 +302,9 @@ func listModels(w io.Writer, rows []modelRow, fronts []frontRow) {
 	fmt.Fprintln(w, "OPTION\tDEFAULT\tWHAT IT SETS")
 	for _, r := range rows {
 		listOptions(w, r.Name, r.Options, r.Missing)
+		for _, b := range r.Behaves {
+			fmt.Fprintf(w, "%s\t\t%s\n", r.Name, b)
+		}
 	}
 	for _, f := range fronts {
 		listOptions(w, f.Name, f.Options, f.Missing)

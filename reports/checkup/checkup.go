@@ -106,15 +106,17 @@ const (
 
 // Program is something that may have to be installed.
 type Program struct {
-	Name    string  `json:"name"`
-	Kind    string  `json:"kind"`
-	State   State   `json:"state"`
-	Path    string  `json:"path,omitempty"`
-	Version string  `json:"version,omitempty"`
-	As      string  `json:"tried_as,omitempty"` // the model in which it was started
-	Error   string  `json:"error,omitempty"`
-	For     string  `json:"for,omitempty"` // what a tool is for
-	Install Install `json:"install"`
+	Name    string `json:"name"`
+	Kind    string `json:"kind"`
+	State   State  `json:"state"`
+	Path    string `json:"path,omitempty"`
+	Version string `json:"version,omitempty"`
+	As      string `json:"tried_as,omitempty"` // the model in which it was started
+	Error   string `json:"error,omitempty"`
+	// Behaves is what this version is known to do differently from others.
+	Behaves []string `json:"behaves,omitempty"`
+	For     string   `json:"for,omitempty"` // what a tool is for
+	Install Install  `json:"install"`
 
 	need real.Need
 }
@@ -196,7 +198,7 @@ func (c *Checkup) need(n real.Need, what string) {
 	p.at(found)
 	switch {
 	case err != nil:
-		p.State, p.Path, p.Version = Missing, "", ""
+		p.State, p.Path, p.Version, p.Behaves = Missing, "", "", nil
 	case what == "":
 		p.State = Untried
 	case p.Version != "": // it was started to say so
@@ -212,6 +214,7 @@ func (p *Program) at(found []real.Found) {
 		// With a Python module comes its interpreter, which is not what is meant.
 		if slices.Contains(names, f.Name) {
 			p.Path, p.Version = f.Path, f.Version
+			p.Behaves = real.Behaviours([]real.Found{f}, nil)
 		}
 	}
 }

@@ -39,7 +39,8 @@ func example() *Checkup {
 			row(real.ApacheModule, "perl", Program{State: Missing}),
 			row(real.PythonModule, "gunicorn", Program{
 				State: Fails, Path: "/home/teacher/a/folder/with/a/long/name/.venv/bin/python3", Version: "20.1.0", As: "gunicorn",
-				Error: "start gunicorn: the server exited before it answered: exit status 1\n# gunicorn.conf.py\nworkers = 4",
+				Error:   "start gunicorn: the server exited before it answered: exit status 1\n# gunicorn.conf.py\nworkers = 4",
+				Behaves: real.Behaviours([]real.Found{{Name: "gunicorn", Version: "20.1.0"}}, nil),
 			}),
 			row(real.PythonModule, "gevent", Program{State: Missing}),
 			row(real.PerlModule, "FCGI", Program{State: Untried, Path: "/usr/bin/perl", Version: "0.82", Error: "not tried: Apache's mod_fcgid is missing"}),

@@ -313,6 +313,9 @@ func (t *textWriter) programs(heading string, c *Checkup, which func(*Program) b
 			}
 			t.para("           ", as+brief(p.Error), t.lacked)
 		}
+		for _, b := range p.Behaves {
+			t.para("           ", b, t.faint)
+		}
 	}
 }
 

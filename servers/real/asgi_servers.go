@@ -67,6 +67,7 @@ func Hypercorn() *Program {
 			set("workers", s["workers"])
 			set("worker_class", strconv.Quote(s["loop"]))
 			set("keep_alive_timeout", seconds(s["keepalive"]))
+			set("keep_alive_max_requests", "1000000000") // there since 0.16, with 1,000 where it isn't said
 			set("graceful_timeout", seconds(s["graceful_timeout"]))
 			set("websocket_max_message_size", "1048576")
 			set("errorlog", `"-"`)

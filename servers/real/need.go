@@ -92,7 +92,7 @@ var packages = map[Need]struct{ debian, homebrew string }{
 }
 
 // Find finds all that is needed, or says what is missing and how to install it,
-// or what is too old.
+// or what is too old or too new.
 func Find(needs []Need) ([]Found, error) {
 	var found []Found
 	var missing []Need
@@ -122,10 +122,7 @@ func Find(needs []Need) ([]Found, error) {
 	if len(missing) > 0 {
 		return found, &MissingError{missing}
 	}
-	if old := outdated(found); len(old) > 0 {
-		return found, &OutdatedError{old}
-	}
-	return found, nil
+	return found, unfit(found)
 }
 
 func (n Need) find() (Found, error) {

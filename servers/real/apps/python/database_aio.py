@@ -51,7 +51,8 @@ class SQLite:
         self.c = aiosqlite.connect(
             f"file:{path}?mode=rw", uri=True, timeout=labapp.BUSY_TIMEOUT, isolation_level=None,
         )
-        self.c.daemon = True  # it is a thread, and a server that ends doesn't close it
+        # A server that ends doesn't close it. Until aiosqlite 0.22 it is the thread.
+        getattr(self.c, "_thread", self.c).daemon = True
         await self.c
         await self.c.create_function("lab_wait", 1, time.sleep)
         await self.run("PRAGMA synchronous = NORMAL")
