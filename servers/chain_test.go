@@ -61,6 +61,30 @@ func TestContractOfChains(t *testing.T) {
 	}
 }
 
+// realChains are the lab's front and nginx before real servers of each kind: a
+// request for each connection, an event loop, and a protocol of its own.
+func realChains() []string {
+	return []string{
+		"front+gunicorn", "front+gunicorn:class=gthread", "front+uvicorn", "front+uwsgi-server",
+		"nginx+gunicorn", "nginx+uvicorn", "front:instances=2,socket=tcp+uvicorn",
+	}
+}
+
+// A chain with a real server at its end keeps the contract as far as it can be
+// seen from outside.
+func TestContractOfRealChains(t *testing.T) {
+	for _, spec := range realChains() {
+		t.Run(spec, func(t *testing.T) {
+			t.Parallel()
+			needs(t, spec)
+			t.Run("answers like the application", func(t *testing.T) { answersAlike(t, spec) })
+			t.Run("from its start to its end", func(t *testing.T) { realContract(t, spec) })
+			t.Run("finishes what it serves when told to stop", func(t *testing.T) { finishesStream(t, spec) })
+			t.Run("stops while a request hangs", func(t *testing.T) { stopsHanging(t, spec) })
+		})
+	}
+}
+
 // A front outlives what it stands before: the request that kills the model is
 // answered for, and those that come while the model is started again wait.
 func TestFrontSurvivesItsModel(t *testing.T) {

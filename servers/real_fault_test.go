@@ -42,6 +42,8 @@ var realFaults = map[string]struct {
 	"nginx+fcgiwrap":       {crash: http.StatusBadGateway},
 	"nginx+uwsgi-server":   {crash: http.StatusBadGateway},
 	"nginx+gunicorn":       {crash: http.StatusBadGateway},
+	"front+gunicorn":       {crash: http.StatusBadGateway},
+	"front+uwsgi-server":   {crash: http.StatusBadGateway},
 }
 
 func TestCrashOfReal(t *testing.T) {
