@@ -104,9 +104,23 @@ func (a *arrivals) nextIn(s *Stage) (time.Duration, bool) {
 		}
 		a.index, a.piece = a.index+1, p
 	}
-	t := a.piece.reach(a.area, a.at.Seconds())
-	at := time.Duration(math.Round(t * float64(time.Second)))
-	return min(max(a.at, at), s.For-1), true
+	var t float64
+	if p := &a.piece; p.omega == 0 && p.rate == p.end {
+		t = p.from + (a.area-p.area)/p.rate // what reach does, without the way there
+	} else {
+		t = p.reach(a.area, a.at.Seconds())
+	}
+	return min(max(a.at, rounded(t*float64(time.Second))), s.For-1), true
+}
+
+// rounded is math.Round for what is not negative, by conversions that a
+// processor has.
+func rounded(ns float64) time.Duration {
+	whole := time.Duration(ns)
+	if ns-float64(whole) >= .5 {
+		whole++
+	}
+	return whole
 }
 
 // counts returns how many arrivals each stage has.

@@ -54,7 +54,7 @@ func (s *sim) send(p promise, user int32) {
 	d := s.Demand(kind, s.numbers, p.number)
 	q := &s.requests[r]
 	q.due, q.sent, q.number, q.stage, q.kind, q.user = p.due, s.now, p.number, int32(p.stage), int32(kind), user
-	s.ask(q, d)
+	s.ask(q, &d)
 	if user == none {
 		s.openHits++
 	}
@@ -67,23 +67,31 @@ func (s *sim) send(p promise, user int32) {
 }
 
 // ask notes what a request has to get.
-func (s *sim) ask(q *request, d Demand) {
-	q.todo = [phases]int64{
-		taking: int64(d.Taking), own: int64(s.Server.Overhead + s.Server.Start), waiting: int64(d.Wait), blocking: int64(d.Block),
-		pooled: int64(d.Pooled), working: int64(d.Work), locking: int64(d.Lock), giving: int64(d.Giving),
+func (s *sim) ask(q *request, d *Demand) {
+	all := &q.todo
+	all[taking], all[own], all[waiting], all[blocking] = int64(d.Taking), int64(s.Server.Overhead+s.Server.Start), int64(d.Wait), int64(d.Block)
+	all[pooled], all[working], all[locking], all[giving] = int64(d.Pooled), int64(d.Work), int64(d.Lock), int64(d.Giving)
+	q.asks = 0
+	for phase, t := range all {
+		if t != 0 {
+			q.asks |= 1 << phase
+		}
 	}
 	q.pool = int32(d.Pool)
+	if q.asks == 0 && s.Server.Sending == 0 {
+		q.todo[waiting] = 1 // or a closed loop would turn round for ever in no time
+		q.asks = 1 << waiting
+	}
 	if d.Hang {
 		q.flags |= hangs
+		q.asks |= 1 << waiting
 	}
 	if d.Crash {
 		q.flags |= crashes
+		q.asks |= 1 << waiting
 	}
 	if d.Fault {
 		q.flags |= harmful
-	}
-	if q.todo == [phases]int64{} && s.Server.Sending == 0 {
-		q.todo[waiting] = 1 // or a closed loop would turn round for ever in no time
 	}
 }
 

@@ -47,7 +47,8 @@ func (s *sim) crowdSends(of, client int) {
 	q := &s.requests[r]
 	q.due, q.sent, q.crowd, q.user, q.number = s.now, s.now, int32(of), int32(client), c.sent
 	c.sent++
-	s.ask(q, s.Aside(of))
+	d := s.Aside(of)
+	s.ask(q, &d)
 	s.enter(r)
 }
 

@@ -48,7 +48,8 @@ type request struct {
 	step       uint8
 	knocks     uint8
 	flags      uint8
-	kept       bool // its connection has been accepted
+	asks       uint8 // a bit for each phase that it goes through
+	kept       bool  // its connection has been accepted
 }
 
 // A request's flags.
@@ -145,7 +146,10 @@ func (s *sim) fresh() int32 {
 		s.free = s.requests[r].next
 	}
 	q := &s.requests[r]
-	*q = request{generation: q.generation, next: none, older: none, newer: none, user: none, crowd: none, process: none, back: none}
+	// One by one, and without todo, which ask sets: a copy of the whole costs more.
+	q.next, q.older, q.newer, q.user, q.crowd, q.process, q.back = none, none, none, none, none, none, none
+	q.due, q.sent, q.number, q.kind, q.stage = 0, 0, 0, 0, 0
+	q.step, q.knocks, q.flags, q.kept = 0, 0, 0, false
 	return r
 }
 

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"math/bits"
 	"time"
 
 	"gatewaylab/scenarios/load"
@@ -50,6 +51,7 @@ func (s *sim) reach(r int32) bool {
 	case beforeSent:
 		if d := q.todo[taking]; d > 0 && s.Server.Buffers {
 			q.todo[taking] = 0
+			q.asks &^= 1 << taking
 			s.delay(r, d)
 			return false
 		}
@@ -71,50 +73,50 @@ func (s *sim) reach(r int32) bool {
 	return true
 }
 
-// serve is one of a phase's three parts at a process; false: it has to wait.
+// serve takes a request through its phases at a process, from the step at which
+// it is; false: it has to wait.
 func (s *sim) serve(r int32) bool {
 	q := &s.requests[r]
 	phase, part := int(q.step-serving)/3, (q.step-serving)%3
-	for part == 0 && q.todo[phase] == 0 && (phase != waiting || q.flags&(hangs|crashes) == 0) {
-		if phase++; phase == phases {
+	if part == 2 {
+		if at := s.station(q, phase); at != nil {
+			if at.queue.first != none {
+				s.tally.queue(s, -1)
+			}
+			s.pass(at)
+			return true
+		}
+		phase, part = phase+1, 0
+	}
+	if part == 0 {
+		phase += bits.TrailingZeros(uint(q.asks)>>phase | 1<<phases)
+		if phase >= phases || phase == giving && s.Server.Buffers { // that isn't here
 			q.step = served - 1
 			return true
 		}
-		q.step += 3
-	}
-	if phase == waiting && part == 0 && q.flags&(hangs|crashes) != 0 {
-		if q.flags&crashes != 0 {
-			s.crash(r)
-		}
-		return false
-	}
-	d := q.todo[phase]
-	if phase == giving && s.Server.Buffers { // not here
-		q.step += 2
-		return true
-	}
-	at := s.station(q, phase)
-	switch {
-	case part == 0 && at != nil:
-		if at.free == 0 {
-			s.tally.queue(s, 1)
-			s.push(&at.queue, r)
+		q.step = uint8(serving + 3*phase)
+		if phase == waiting && q.flags&(hangs|crashes) != 0 {
+			if q.flags&crashes != 0 {
+				s.crash(r)
+			}
 			return false
 		}
-		at.free--
-	case part == 1 && (phase == own || phase == working):
-		s.cores.begin(s.now, r, d)
-		return false
-	case part == 1:
-		s.delay(r, d)
-		return false
-	case part == 2 && at != nil:
-		if at.queue.first != none {
-			s.tally.queue(s, -1)
+		if at := s.station(q, phase); at != nil {
+			if at.free == 0 {
+				s.tally.queue(s, 1)
+				s.push(&at.queue, r)
+				return false
+			}
+			at.free--
 		}
-		s.pass(at)
+		q.step++
 	}
-	return true
+	if phase == own || phase == working {
+		s.cores.begin(s.now, r, q.todo[phase])
+	} else {
+		s.delay(r, q.todo[phase])
+	}
+	return false
 }
 
 // station is what a request needs a place of in a phase; nil if nothing.
