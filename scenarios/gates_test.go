@@ -1,7 +1,10 @@
 package scenarios_test
 
 import (
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,4 +65,78 @@ func TestGatesProvoked(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The generator itself is held: while a trial sends, it has one thread, which it
+// shares with four that compute, so that it gets a fifth of the time in turns of
+// 10 ms. Whatever the machine, it is then late by 40 ms, sends no more than a
+// fifth of what a core could, and has never many in flight, since the server
+// answers in the other four turns: the cause is its own.
+func TestGatesGeneratorHeld(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		rate float64
+		held time.Duration // 0: to the end; else there is time to send all, late
+		says string
+	}{
+		{"late", 200, 300 * time.Millisecond, "the generator ran late"},
+		{"starved", 200_000, 0, "were never sent although the generator was free to"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := tiny("/hello")
+			s.Stages = []load.Stage{{Shape: load.Constant, From: c.rate, For: c.held + 500*time.Millisecond}}
+			p := plan(t, s, 1, contestants(t, "async")...)
+			var held hold
+			defer held.end()
+			res, err := scenarios.Run(t.Context(), p, func(e scenarios.Event) {
+				switch e := e.(type) {
+				case scenarios.TrialPhase:
+					if e.Phase == scenarios.Measuring {
+						held.begin()
+						if c.held > 0 {
+							time.AfterFunc(c.held, held.end)
+						}
+					}
+				case scenarios.TrialDone:
+					held.end()
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr := res.Measured[0]
+			if said := strings.Join(tr.Invalid, "\n"); !strings.Contains(said, c.says) {
+				t.Errorf("said %q, want %q", said, c.says)
+			}
+		})
+	}
+}
+
+// A hold keeps this process from its work.
+type hold struct {
+	procs int
+	over  atomic.Bool
+	ended sync.Once
+	busy  sync.WaitGroup
+}
+
+func (h *hold) begin() {
+	h.procs = runtime.GOMAXPROCS(1)
+	for range 4 {
+		h.busy.Go(func() {
+			for !h.over.Load() {
+			}
+		})
+	}
+}
+
+// end may be called again, and without begin.
+func (h *hold) end() {
+	h.ended.Do(func() {
+		h.over.Store(true)
+		h.busy.Wait()
+		if h.procs > 0 {
+			runtime.GOMAXPROCS(h.procs)
+		}
+	})
 }
