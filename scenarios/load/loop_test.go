@@ -213,3 +213,72 @@ func TestLoopKeepsTheSchedule(t *testing.T) {
 		t.Errorf("on a loop %d hits:\n%v\nby vegeta %d:\n%v", len(seen[srv.URL]), seen[srv.URL], len(seen[name]), seen[name])
 	}
 }
+
+// TestLoopsByConnections: on four cores, users who keep their connections live
+// on two loops, and those who connect again and again on all four.
+func TestLoopsByConnections(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("loops are there on Linux only")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	const stays, ends = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"
+	many := func(n int, last string) script {
+		return func(t *testing.T, c net.Conn, in *bufio.Reader) {
+			for i := 1; ; i++ {
+				if req, _ := takeRequest(t, in); req == nil {
+					return
+				}
+				text := stays
+				if i == n {
+					text = last
+				}
+				if _, err := io.WriteString(c, text); err != nil || i == n {
+					return
+				}
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		server script
+		per    int
+		loops  int
+	}{
+		"kept":                        {many(-1, ""), 0, 2},
+		"the server ends each":        {many(1, ends), 0, 4},
+		"the client ends each":        {many(-1, ""), 1, 4},
+		"ended after many":            {many(fewExchanges, ends), 0, 2},
+		"ended after a few":           {many(fewExchanges-1, ends), 0, 4},
+		"an error says nothing of it": {many(1, "SSH-2.0-OpenSSH\r\n"), 0, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			a := Attack{
+				Stages: looping(8, time.Hour), PerConnection: c.per,
+				Requests: []Request{{URL: scripted(t, c.server)}}, Timeout: patient,
+			}
+			var r *run
+			used, hits := map[int]bool{}, 0
+			r, err := a.newRun(nil, func(*Hit) {
+				for i, l := range r.loops {
+					if l.transport.pool.size() > 0 {
+						used[i] = true
+					}
+				}
+				if hits++; hits > 2000 || len(used) > c.loops || hits > 500 && len(used) == c.loops {
+					cancel()
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.close()
+			if _, err := r.send(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if len(used) != c.loops || !used[0] {
+				t.Errorf("loops %v had connections, want %d of them", used, c.loops)
+			}
+		})
+	}
+}

@@ -205,15 +205,16 @@ func (t *Transport) open(ctx context.Context, addr string, by time.Time) (net.Co
 }
 
 // finish ends an exchange: the connection becomes idle if it can.
-func (t *Transport) finish(c *conn) {
+func (t *Transport) finish(c *conn) (kept bool) {
 	if c.unwatch() && c.reusable() {
 		c.reused = true
 		c.in.narrow()
 		if t.pool.put(c) {
-			return
+			return true
 		}
 	}
 	t.drop(c)
+	return false
 }
 
 // drop closes a connection that is in use.
