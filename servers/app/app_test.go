@@ -95,6 +95,8 @@ func TestAnswers(t *testing.T) {
 		{"PATCH", "/echo?a=%20&b", "abc", 200, "method PATCH\npath /echo\nquery a=%20&b\nbody 3\nsha256 " + abcSum + "\n"},
 		{"PUT", "/upload", "abc", 200, "bytes 3\nsha256 " + abcSum + "\n"},
 		{"POST", "/upload", "", 200, "bytes 0\nsha256 " + emptySum + "\n"},
+		{"POST", "/upload?first=3", "abcdef", 200, "bytes 3\nsha256 " + abcSum + "\n"},
+		{"POST", "/upload?first=9", "abc", 200, "bytes 3\nsha256 " + abcSum + "\n"},
 		{"GET", "/stream?chunks=3&every=1", "", 200, "chunk 1 of 3\nchunk 2 of 3\nchunk 3 of 3\n"},
 		{"GET", "/stream?chunks=1&every=1ms", "", 200, "chunk 1 of 1\n"},
 		{"HEAD", "/stream", "", 200, ""},
@@ -132,6 +134,8 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/stream?chunks=0", "", 400, "400 bad request: chunks=0: expected a whole number from 1 to 100000\n"},
 		{"GET", "/stream?every=1s", "", 400, "400 bad request: every=1s: expected milliseconds, a whole number from 0 to 60000\n"},
 		{"GET", "/bytes?n=67108865", "", 400, "400 bad request: n=67108865: expected a whole number from 0 to 67108864\n"},
+		{"GET", "/bytes?head=1048577", "", 400, "400 bad request: head=1048577: expected a whole number from 0 to 1048576\n"},
+		{"POST", "/upload?first=some", "", 400, "400 bad request: first=some: expected a whole number from 0 to 67108864\n"},
 		{"GET", "/leak?mib=1025", "", 400, "400 bad request: mib=1025: expected a whole number from 0 to 1024\n"},
 		{"GET", "/bytes?n=\r\n%41" + strings.Repeat("x", 100), "", 400, "400 bad request: n=%0D%0A%2541" + strings.Repeat("x", 35) + ": expected a whole number from 0 to 67108864\n"},
 	} {
@@ -149,7 +153,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestHeadHasTheFieldsOfGet(t *testing.T) {
-	for _, target := range []string{"/", "/hello", "/wait?ms=0", "/cpu?units=1", "/bytes?n=9", "/static/lab.svg", "/ws", "/nowhere", "/bytes?n=x"} {
+	for _, target := range []string{"/", "/hello", "/wait?ms=0", "/cpu?units=1", "/bytes?n=9", "/bytes?n=9&head=4", "/static/lab.svg", "/ws", "/nowhere", "/bytes?n=x"} {
 		get, head := serve(t, request("GET", target, "")), serve(t, request("HEAD", target, ""))
 		if head.status != get.status || head.body.Len() != 0 || len(head.header) != len(get.header) {
 			t.Errorf("%s: HEAD %d %v, GET %d %v", target, head.status, head.header, get.status, get.header)

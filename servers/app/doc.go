@@ -41,16 +41,18 @@ fields of GET and no body.
 	                 header NAME: VALUE   one line for each name, sorted
 	                 body 12              bytes
 	                 sha256 HEX           of the body
-	POST, PUT /upload
+	POST, PUT /upload?first=0
 	                 bytes 12
-	                 sha256 HEX
+	                 sha256 HEX           with first, of the first so many bytes,
+	                                      as soon as they are there
 	GET /stream?chunks=5&every=100
 	                 chunk 1 of 5         … each line flushed, a pause between
 	                                      two; no Content-Length
 	GET /bytes?n=1024&every=0
 	                 n bytes, byte i being Pattern[i%64]; the type is
 	                 application/octet-stream. With every, each 32 KiB are
-	                 flushed, and there is a pause before the next
+	                 flushed, and there is a pause before the next. With
+	                 head=N there is a field X-Head of N times x
 	GET /static/NAME a file; /static/ is /static/index.html
 	GET /ws          a WebSocket (RFC 6455) where the server can make one of the
 	                 connection: each message, text or binary, of up to 1 MiB

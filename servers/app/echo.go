@@ -1,6 +1,7 @@
 package app
 
 import (
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,8 +34,12 @@ func (a *App) echo(w Response, r *Request, _ []int) error {
 	return text(w, 200, b.String())
 }
 
-func (a *App) upload(w Response, r *Request, _ []int) error {
-	n, sum, err := digest(r.Body)
+func (a *App) upload(w Response, r *Request, v []int) error {
+	body := r.Body
+	if v[0] > 0 {
+		body = io.LimitReader(body, int64(v[0]))
+	}
+	n, sum, err := digest(body)
 	if err != nil {
 		return err
 	}

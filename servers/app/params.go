@@ -35,6 +35,8 @@ func rowKey() param    { return param{key: "key", absent: 1, low: 1, high: Items
 func slowQuery() param { return param{key: "ms", absent: 20, high: 60_000} }
 func rows() param      { return param{key: "rows", high: Items} }
 func open() param      { return param{key: "hold", high: 60_000} }
+func first() param     { return param{key: "first", high: 64 << 20} }
+func wide() param      { return param{key: "head", high: 1 << 20} }
 func size() param      { return param{key: "n", absent: 1024, high: 64 << 20} }
 func mebibytes() param { return param{key: "mib", absent: 1, high: 1024} }
 

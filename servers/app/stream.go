@@ -1,6 +1,9 @@
 package app
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Pattern is what /bytes repeats: 64 bytes.
 const Pattern = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-\n"
@@ -32,7 +35,11 @@ func (a *App) stream(w Response, r *Request, v []int) error {
 
 func (a *App) bytes(w Response, r *Request, v []int) error {
 	left := v[0]
-	err := w.Start(200, []Field{{"Content-Type", "application/octet-stream"}, {"Content-Length", strconv.Itoa(left)}})
+	header := []Field{{"Content-Type", "application/octet-stream"}, {"Content-Length", strconv.Itoa(left)}}
+	if v[2] > 0 {
+		header = append(header, Field{"X-Head", strings.Repeat("x", v[2])})
+	}
+	err := w.Start(200, header)
 	if err != nil || r.Method == "HEAD" {
 		return err
 	}

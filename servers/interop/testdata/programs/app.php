@@ -44,11 +44,11 @@ function allow(string ...$methods): void
 	}
 }
 
-function digest(): array
+function digest(int $first = 0): array
 {
 	$body = fopen('php://input', 'rb');
 	$sha = hash_init('sha256');
-	$n = hash_update_stream($sha, $body);
+	$n = hash_update_stream($sha, $body, $first ?: -1);
 	return [$n, hash_final($sha)];
 }
 
@@ -86,7 +86,7 @@ switch (($_SERVER['SCRIPT_NAME'] ?? '') . ($_SERVER['PATH_INFO'] ?? '')) {
 		break;
 	case '/upload':
 		allow('POST', 'PUT');
-		[$n, $sum] = digest();
+		[$n, $sum] = digest(param('first', 0));
 		text(200, "bytes $n\nsha256 $sum\n");
 		break;
 	case '/bytes':
@@ -94,6 +94,9 @@ switch (($_SERVER['SCRIPT_NAME'] ?? '') . ($_SERVER['PATH_INFO'] ?? '')) {
 		$every = param('every', 0);
 		header('Content-Type: application/octet-stream');
 		header("Content-Length: $left");
+		if ($head = param('head', 0)) {
+			header('X-Head: ' . str_repeat('x', $head));
+		}
 		$block = str_repeat("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-\n", 512);
 		while ($left > 0) {
 			echo $left < strlen($block) ? substr($block, 0, $left) : $block;

@@ -34,9 +34,12 @@ sub allow {
 	exit;
 }
 
-# digest reads the body, which ends where CONTENT_LENGTH says.
+# digest reads the body, which ends where CONTENT_LENGTH says, or the first
+# bytes of it.
 sub digest {
+	my ($first) = @_;
 	my ($left, $n, $sha) = ($ENV{CONTENT_LENGTH} || 0, 0, Digest::SHA->new(256));
+	$left = $first if $first && $first < $left;
 	while ($left > 0) {
 		my $got = read STDIN, my $block, $left < 65536 ? $left : 65536;
 		last unless $got;
@@ -66,10 +69,11 @@ if ($path eq '/hello') {
 	text('200 OK', join '', "method $method\npath /echo\nquery $query\n", fields(), "body $n\nsha256 $sum\n");
 } elsif ($path eq '/upload') {
 	allow('POST', 'PUT');
-	my ($n, $sum) = digest();
+	my ($n, $sum) = digest(param('first', 0));
 	text('200 OK', "bytes $n\nsha256 $sum\n");
 } elsif ($path eq '/bytes') {
-	my ($left, $every) = (param('n', 1024), param('every', 0));
+	my ($left, $every, $head) = (param('n', 1024), param('every', 0), param('head', 0));
+	print 'X-Head: ', 'x' x $head, "\n" if $head;
 	print "Content-Type: application/octet-stream\nContent-Length: $left\n\n";
 	my $block = join('', 'a' .. 'z', 'A' .. 'Z', 0 .. 9, "-\n") x 512;
 	while ($left > 0) {

@@ -34,7 +34,8 @@ allow() {
 # pause MILLISECONDS
 pause() { sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
 
-sum() { head -c "${CONTENT_LENGTH:-0}" | sha256sum | cut -d ' ' -f 1; }
+# sum BYTES is the digest of the body's first ones.
+sum() { head -c "$1" | sha256sum | cut -d ' ' -f 1; }
 
 # fields prints the request's header as /echo shows it.
 fields() {
@@ -67,16 +68,19 @@ case $SCRIPT_NAME$PATH_INFO in
 path /echo
 query $QUERY_STRING
 ${shown:+$shown$newline}body ${CONTENT_LENGTH:-0}
-sha256 $(sum)"
+sha256 $(sum "${CONTENT_LENGTH:-0}")"
 	;;
 /upload)
 	allow POST PUT
-	text '200 OK' "bytes ${CONTENT_LENGTH:-0}
-sha256 $(sum)"
+	n=$(param first "${CONTENT_LENGTH:-0}")
+	text '200 OK' "bytes $n
+sha256 $(sum "$n")"
 	;;
 /bytes)
 	n=$(param n 1024)
 	every=$(param every 0)
+	wide=$(param head 0)
+	[ "$wide" = 0 ] || printf 'X-Head: %s\n' "$(head -c "$wide" /dev/zero | tr '\0' x)"
 	echo "Content-Type: application/octet-stream
 Content-Length: $n
 "

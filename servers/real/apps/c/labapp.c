@@ -433,16 +433,20 @@ static void upstream(void) {
 
 /* ---- the request's body and header ---- */
 
-static long long digest_body(unsigned char digest[32]) {
+/* first is how many bytes are wanted; 0 = all. */
+static long long digest_body(unsigned char digest[32], long first) {
 	static unsigned char block[1 << 16];
 	const char *length = getenv("CONTENT_LENGTH");
 	/* Apache hands a chunked body on without its length, and closes it. */
 	int closed = !length && getenv("HTTP_TRANSFER_ENCODING");
 	long long left = length ? atoll(length) : closed, n = 0;
+	if (first && (closed || first < left))
+		left = first;
+	int whole = closed && !first;
 	sha256 s;
 	begin(&s);
 	while (left > 0) {
-		ssize_t got = read(0, block, !closed && left < (long long)sizeof block ? (size_t)left : sizeof block);
+		ssize_t got = read(0, block, !whole && left < (long long)sizeof block ? (size_t)left : sizeof block);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got == 0 && closed)
@@ -452,7 +456,7 @@ static long long digest_body(unsigned char digest[32]) {
 			exit(1);
 		}
 		add(&s, block, got);
-		left -= closed ? 0 : got, n += got;
+		left -= whole ? 0 : got, n += got;
 	}
 	finish(&s, digest);
 	return n;
@@ -521,7 +525,7 @@ static int joined(char **lines, size_t n) {
 
 static void echo(void) {
 	unsigned char digest[32];
-	long long size = digest_body(digest);
+	long long size = digest_body(digest, 0);
 	size_t n = 0, count = 0;
 	while (environ[count])
 		count++;
@@ -552,9 +556,12 @@ static void echo(void) {
 
 static void upload(void) {
 	unsigned char digest[32];
+	long first;
+	if (number(&(param){"first", 0, 0, 64 << 20, 0, 0}, &first))
+		return;
 	string s = {0};
 	say(&s, "bytes ");
-	say_number(&s, digest_body(digest));
+	say_number(&s, digest_body(digest, first));
 	say(&s, "\nsha256 ");
 	say_hex(&s, digest, sizeof digest);
 	say(&s, "\n");
@@ -648,12 +655,15 @@ static void stream(void) {
 
 static void bytes(void) {
 	static char blocks[block_size];
-	long n, every;
-	if (number(&(param){"n", 1024, 0, 64 << 20, 0, 0}, &n) || number(&(param){"every", 0, 0, 60000, "ms", "milliseconds, "}, &every))
+	long n, every, wide;
+	if (number(&(param){"n", 1024, 0, 64 << 20, 0, 0}, &n) || number(&(param){"every", 0, 0, 60000, "ms", "milliseconds, "}, &every) ||
+		number(&(param){"head", 0, 0, 1 << 20, 0, 0}, &wide))
 		return;
 	string s = {0};
 	say(&s, "Status: 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: ");
 	say_number(&s, n);
+	for (long i = 0; i < wide; i++)
+		say(&s, i ? "x" : "\r\nX-Head: x");
 	say(&s, "\r\n\r\n");
 	out(s.p, s.n);
 	for (int i = 0; i < block_size; i += pattern_size)

@@ -36,9 +36,9 @@ my %ROUTES = (
 	'/upstream' => [ $GET, \&upstream, [ 'timeout', 1000, 1, 60_000 ] ],
 	'/db'     => [ $GET, \&db, [ 'key', 1, 1, 1_000_000 ], [ 'ms', 20, 0, 60_000 ], [ 'rows', 0, 0, 1_000_000 ], [ 'hold', 0, 0, 60_000 ] ],
 	'/echo'   => [ '', \&echo ],
-	'/upload' => [ 'POST, PUT', \&upload ],
+	'/upload' => [ 'POST, PUT', \&upload, [ 'first', 0, 0, 64 << 20 ] ],
 	'/stream' => [ $GET, \&stream, [ 'chunks', 5, 1, 100_000 ], [@EVERY] ],
-	'/bytes'  => [ $GET, \&many_bytes, [ 'n', 1024, 0, 64 << 20 ], [@PAUSE] ],
+	'/bytes'  => [ $GET, \&many_bytes, [ 'n', 1024, 0, 64 << 20 ], [@PAUSE], [ 'head', 0, 0, 1 << 20 ] ],
 	'/ws'     => [ $GET, sub { text($_[0], 426, "426 upgrade required: WebSocket is spoken here, where the server can\n", 'Upgrade', 'websocket') } ],
 	'/crash'  => [ $GET, \&crash ],
 	'/hang'   => [ $GET, sub { sleep 3600 while 1 } ],
@@ -210,12 +210,14 @@ sub db {
 }
 
 sub digested {
-	my ($r) = @_;
+	my ($r, $first) = @_;
 	require Digest::SHA;
 	my ($size, $sha) = (0, Digest::SHA->new(256));
 	while (length(my $piece = $r->{read}->())) {
+		$piece = substr $piece, 0, $first - $size if $first;
 		$size += length $piece;
 		$sha->add($piece);
+		last if $first && $size == $first;
 	}
 	return $size, $sha->hexdigest;
 }
@@ -242,8 +244,8 @@ sub echo {
 }
 
 sub upload {
-	my ($r) = @_;
-	my ($size, $digest) = digested($r);
+	my ($r, $first) = @_;
+	my ($size, $digest) = digested($r, $first);
 	text($r, 200, "bytes $size\nsha256 $digest\n");
 }
 
@@ -259,8 +261,8 @@ sub stream {
 }
 
 sub many_bytes {
-	my ($r, $n, $every) = @_;
-	$r->{start}->(200, 'OK', 'Content-Type', 'application/octet-stream', 'Content-Length', $n);
+	my ($r, $n, $every, $head) = @_;
+	$r->{start}->(200, 'OK', 'Content-Type', 'application/octet-stream', 'Content-Length', $n, $head ? ('X-Head', 'x' x $head) : ());
 	return if $r->{method} eq 'HEAD';
 	my $block = $PATTERN x 512;    # 32 KiB, a whole number of patterns
 	while ($n > 0) {

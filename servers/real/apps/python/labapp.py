@@ -239,18 +239,22 @@ def echo(request):
     return text(200, "\n".join(lines))
 
 
-def upload(request):
-    size, digest = yield from digested()
+def upload(request, first):
+    size, digest = yield from digested(first)
     return text(200, f"bytes {size}\nsha256 {digest}\n")
 
 
-def digested():
+def digested(first=0):
     from hashlib import sha256
 
     size, h = 0, sha256()
     while piece := (yield READ, None):
+        if first:
+            piece = piece[: first - size]
         size += len(piece)
         h.update(piece)
+        if size == first:
+            break
     return size, h.hexdigest()
 
 
@@ -266,8 +270,10 @@ def lines_of(chunks, every):
         yield b"chunk %d of %d\n" % (i, chunks)
 
 
-def many_bytes(request, n, every):
+def many_bytes(request, n, every, head):
     header = [("Content-Type", "application/octet-stream"), ("Content-Length", str(n))]
+    if head:
+        header.append(("X-Head", "x" * head))
     return Answer(200, header, blocks(n, pause(every)))
     yield
 
@@ -346,9 +352,11 @@ ROUTES = {
         Param("key", 1, 1, 1_000_000), Param("ms", 20, 0, 60_000), Param("rows", 0, 0, 1_000_000), Param("hold", 0, 0, 60_000),
     )),
     "/echo": (echo, "", ()),
-    "/upload": (upload, "POST, PUT", ()),
+    "/upload": (upload, "POST, PUT", (Param("first", 0, 0, 64 << 20),)),
     "/stream": (stream, READ_ONLY, (Param("chunks", 5, 1, 100_000), Param("every", 100, 0, 60_000, "ms", "milliseconds, "))),
-    "/bytes": (many_bytes, READ_ONLY, (Param("n", 1024, 0, 64 << 20), Param("every", 0, 0, 60_000, "ms", "milliseconds, "))),
+    "/bytes": (many_bytes, READ_ONLY, (
+        Param("n", 1024, 0, 64 << 20), Param("every", 0, 0, 60_000, "ms", "milliseconds, "), Param("head", 0, 0, 1 << 20),
+    )),
     "/ws": (ws, READ_ONLY, ()),
     "/crash": (crash, READ_ONLY, ()),
     "/hang": (hang, READ_ONLY, ()),

@@ -112,15 +112,17 @@ worked() { # UNITS
 	printf 'units %s\nsha256 %s' "$1" "$sum"
 }
 
-# Sets size and sum. Apache hands a chunked body on without its length, and
-# closes it; to be counted it has to be kept.
-digest() {
+# Sets size and sum, of the first bytes of the body unless FIRST is 0. Apache
+# hands a chunked body on without its length, and closes it; to be counted it has
+# to be kept.
+digest() { # FIRST
 	size=${CONTENT_LENGTH:-0}
+	[ "$1" = 0 ] || [ "$1" -gt "$size" ] || size=$1
 	if [ "$CONTENT_LENGTH" ] || [ ! "$HTTP_TRANSFER_ENCODING" ]; then
 		sum=$(head -c "$size" | sha256sum)
 	else
 		kept=$(mktemp)
-		cat >"$kept"
+		if [ "$1" = 0 ]; then cat; else head -c "$1"; fi >"$kept"
 		size=$(($(wc -c <"$kept")))
 		sum=$(sha256sum <"$kept")
 		rm -f "$kept"
@@ -129,7 +131,7 @@ digest() {
 }
 
 echo_() {
-	digest
+	digest 0
 	header=$(env -0 | tr '\n\0' '\001\n' | sed -n '
 		/^CONTENT_TYPE=./s/^/HTTP_/
 		s/^HTTP_\([^=]*\)=/\1\t/p' | while IFS= read -r line; do
@@ -243,7 +245,8 @@ held $hold ms"
 /echo) echo_ ;;
 /upload)
 	only POST PUT
-	digest
+	number first first 0 0 67108864
+	digest "$first"
 	say '200 OK' "bytes $size
 sha256 $sum"
 	;;
@@ -265,7 +268,10 @@ sha256 $sum"
 	number n n 1024 0 67108864
 	size=$n
 	number every every 0 0 60000 ms 'milliseconds, '
-	start '200 OK' 'Content-Type: application/octet-stream' "Content-Length: $size"
+	number wide head 0 0 1048576
+	set --
+	[ "$wide" = 0 ] || set -- "X-Head: $(head -c "$wide" /dev/zero | tr '\0' x)"
+	start '200 OK' 'Content-Type: application/octet-stream' "Content-Length: $size" "$@"
 	[ "$method" = HEAD ] && exit
 	while [ "$size" -gt 0 ]; do
 		part=$size
