@@ -41,8 +41,10 @@ func browsers(started func() (*browser, error)) []pair {
 			}
 			if !two {
 				const whole = "over HTTP/1.1 a browser sends only bodies that it has as a whole"
-				p.without = map[string]string{"chunked up": whole, "leaves sending": whole}
+				p.without = map[string]string{"chunked up": whole, "leaves sending": whole, "streams up": whole}
 			}
+			p.uploads = uploading{"–", later, "a page gets no answer before its body's end (fetch is half duplex), and a body that is made while it is sent has no length"}
+			p.limits = map[string]string{"answer's field": "Chromium takes no larger header of an answer than 256 KiB", "field": goAway, "head": goAway}
 			all = append(all, p)
 		}
 	}
@@ -280,6 +282,15 @@ func (p *page) do(ctx context.Context, r request) (*answer, error) {
 		Status int
 		Fields [][2]string
 	}
+	if t, ok := r.body.(*trickle); ok {
+		go func() {
+			select {
+			case <-t.released:
+				_ = p.eval(ctx, fmt.Sprintf("lab.release(%d)", id), nil) // the request may be over
+			case <-ctx.Done():
+			}
+		}()
+	}
 	answered := &pageBody{page: p, ctx: ctx, id: id}
 	if err := p.eval(ctx, fmt.Sprintf("lab.begin(%d, %s)", id, text), &got); err != nil {
 		answered.Close()
@@ -295,6 +306,9 @@ func (p *page) do(ctx context.Context, r request) (*answer, error) {
 // scripted says how a page makes the body of a request.
 func scripted(r request) (map[string]any, error) {
 	body := r.body
+	if t, ok := body.(*trickle); ok {
+		return map[string]any{"n": t.left, "pattern": app.Pattern, "stream": true, "trickle": true}, nil
+	}
 	s, stalls := body.(*stalling)
 	if stalls {
 		body = s.first

@@ -28,7 +28,7 @@ func cgiFCGI() []pair {
 		},
 		without: map[string]string{"chunked up": "a CGI program is told the length of its body"},
 		limits: map[string]string{"fixed down": "cgi-fcgi of libfcgi 2.4.2 takes a record's header that it reads in two pieces for another, and exits with 253 or 254 " +
-			"(FCGX_PROTOCOL_ERROR, FCGX_UNSUPPORTED_VERSION): one 64 MiB answer in some thirty, whoever sends it"},
+			"(FCGX_PROTOCOL_ERROR, FCGX_UNSUPPORTED_VERSION): one 64 MiB answer in some thirty, whoever sends it", "answer's field": "cgi-fcgi hands it on; the reader of CGI answers here, which is the lab's, takes lines of 8 KiB"},
 	}}
 }
 

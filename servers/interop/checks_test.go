@@ -35,7 +35,10 @@ func checks() []check {
 		{"fixed down", "answers of 0 B to 64 MiB with a Content-Length", fixedDown},
 		{"chunked down", "an answer without, in 5,000 pieces", chunkedDown},
 		{"streams", "the first piece of an answer arrives before the next is made", streams},
-		{"field", "the longest request header field that passes, in powers of two from 1 KiB to 1 MiB; a longer one is refused and harms nobody", longestField},
+		{"streams up", "the application has the first part of a body while its client still sends the rest, and the answer that it gives to that comes; *answered later*: it comes when the body has ended; *buffered*: the application is given nothing before the body has ended; *411*: refused without a Content-Length", streamsUp},
+		{"field", "the longest request header field that passes, in powers of two from 2 KiB to 1 MiB, and what is answered to a longer one, which harms nobody", longestField},
+		{"head", "the same of a request's whole header, in fields of 1 KiB", largestHead},
+		{"answer's field", "the same of a header field of an answer; 500 and 502 are those of a program on the way that doesn't take it", answersField},
 		{"binary", "bytes that are no UTF-8 in a field, the path and the query; all 256 in a body", binary},
 		{"WebSocket", "messages are echoed", webSocket},
 		{"leaves sending", "a client goes away in the middle of its body: the place it had is free again", leavesSending},
@@ -160,37 +163,6 @@ func streams(s *site, limit time.Duration) (string, error) {
 	cancel()
 	a.body.Close()
 	return "", s.recovers()
-}
-
-func longestField(s *site, _ time.Duration) (string, error) {
-	passed := 0
-	for kib := 1; kib <= 1024; kib *= 2 {
-		value := strings.Repeat("0123456789abcdef", kib*64)
-		r := get("/echo")
-		r.header = []app.Field{{Name: "X-Long", Value: value}}
-		status, _, body, err := s.ask(r)
-		if err != nil || status >= 400 {
-			break
-		}
-		if status != 200 || !hasLine(body, "header X-Long: "+value) {
-			return "", fmt.Errorf("a field of %d KiB: status %d, but it is not what /echo shows", kib, status)
-		}
-		passed = kib
-	}
-	many := get("/echo")
-	for i := range 60 {
-		many.header = append(many.header, app.Field{Name: fmt.Sprintf("X-Many-%02d", i), Value: "v"})
-	}
-	if _, _, body, err := s.ask(many); err != nil || strings.Count(body, "header X-Many-") != 60 {
-		return "", errors.Join(err, fmt.Errorf("60 fields: /echo shows\n%s", body))
-	}
-	if passed < 1 {
-		return "", errors.New("a field of 1 KiB does not pass")
-	}
-	if passed == 1024 {
-		return "≥ 1 MiB", s.recovers()
-	}
-	return fmt.Sprintf("%d KiB", passed), s.recovers()
 }
 
 func binary(s *site, _ time.Duration) (string, error) {

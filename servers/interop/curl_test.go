@@ -43,6 +43,16 @@ func curls() []pair {
 					return s
 				},
 			}
+			switch spec {
+			case "front+async":
+				p.uploads = uploading{buffered, buffered, "unless it has request_buffering=off, the front takes a request in as a whole: a slow client is to hold no worker"}
+			case "cgi:children=2":
+				p.uploads = cgiWhole
+			}
+			p.limits = map[string]string{"answer's field": "curl takes no longer line of a header than 100 KiB"}
+			if two {
+				p.limits["field"], p.limits["head"] = goAway, goAway
+			}
 			if v.name == "HTTP/1.0" {
 				p.without = map[string]string{
 					"chunked up":   "HTTP/1.0 has no chunked coding; a request's body needs a length",
@@ -62,8 +72,17 @@ func curl(url string, flags ...string) client {
 		if r.method == http.MethodHead {
 			args = append(args, "--head")
 		}
-		for _, f := range r.header {
-			args = append(args, "-H", f.Name+": "+f.Value)
+		feed := r.body
+		if r.body == nil { // an argument has 128 KiB at most
+			var lines strings.Builder
+			for _, f := range r.header {
+				fmt.Fprintf(&lines, "%s: %s\n", f.Name, f.Value)
+			}
+			args, feed = append(args, "-H", "@-"), strings.NewReader(lines.String())
+		} else {
+			for _, f := range r.header {
+				args = append(args, "-H", f.Name+": "+f.Value)
+			}
 		}
 		if r.body != nil {
 			args = append(args, "-T", "-")
@@ -71,7 +90,7 @@ func curl(url string, flags ...string) client {
 				args = append(args, "-H", "Content-Length: "+strconv.FormatInt(r.length, 10), "-H", "Transfer-Encoding:")
 			}
 		}
-		body, err := startClient(exec.CommandContext(ctx, "curl", append(args, url+r.target)...), r.body)
+		body, err := startClient(exec.CommandContext(ctx, "curl", append(args, url+r.target)...), feed)
 		if err != nil {
 			return nil, err
 		}

@@ -48,8 +48,15 @@ type site struct {
 	busy func() int
 	// serving are the processes in which the application has a request.
 	serving func() []int
+	// served is how many requests the lab's server has answered; nil where the
+	// server isn't the lab's.
+	served func() uint64
 	// slots is how many requests fit at a time; 0 = as many as come.
 	slots int
+	// uploads is what is expected of bodies that come slowly.
+	uploads uploading
+	// field is how many KiB of a header have passed.
+	field int
 	// short answers are all that the program of others' can be trusted with.
 	short bool
 	// echoed sends messages on a WebSocket and returns what came back; nil

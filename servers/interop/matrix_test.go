@@ -25,6 +25,7 @@ type pair struct {
 	without  map[string]string     // check → why it can't be made of this pair
 	known    map[string]difference // check → what comes out instead, and why
 	limits   map[string]string     // check → why what is to be seen is not more
+	uploads  uploading
 }
 
 // A difference is a check that fails as it is known to.
@@ -46,6 +47,10 @@ type row map[string]cell
 // run makes all checks of a pair, on one site, in order.
 func (p pair) run(t *testing.T) row {
 	s := p.open(t)
+	s.uploads = p.uploads
+	if _, ok := p.without["chunked up"]; ok {
+		s.uploads.chunked = "–"
+	}
 	r := row{}
 	for _, c := range checks() {
 		if why, ok := p.without[c.name]; ok {
@@ -59,7 +64,7 @@ func (p pair) run(t *testing.T) row {
 		t.Run(c.name, func(t *testing.T) {
 			begun := time.Now()
 			r[c.name] = p.make(t, c, s)
-			t.Logf("%.2f s", time.Since(begun).Seconds())
+			t.Logf("%s, %.2f s", r[c.name].text, time.Since(begun).Seconds())
 		})
 	}
 	return r
@@ -85,6 +90,12 @@ func (p pair) make(t *testing.T, c check, s *site) cell {
 	}
 	if text == "" {
 		text = "ok"
+	}
+	if c.name == "streams up" && p.uploads.why != "" {
+		return cell{text, p.uploads.why}
+	}
+	if strings.Contains(text, "KiB, then ") && !strings.Contains(text, unanswered) {
+		return cell{text, ""} // whoever refused it has said so
 	}
 	return cell{text, p.limits[c.name]}
 }

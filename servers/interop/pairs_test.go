@@ -32,9 +32,10 @@ func beforeOurs() []pair {
 	for _, spec := range models(servers.WireHTTP, servers.WireFastCGI, servers.WireSCGI, servers.WireUWSGI) {
 		p := pair{
 			from: "nginx", to: named(spec), via: wireOf(spec),
-			needs: []string{"nginx"},
-			open:  behindNginx(spec),
-			known: noMark(wireOf(spec)),
+			needs:   []string{"nginx"},
+			open:    behindNginx(spec),
+			known:   noMark(wireOf(spec)),
+			uploads: uploadsBehindNginx(spec),
 		}
 		if p.via == servers.WireFastCGI {
 			p.known["cut, chunked"] = difference{errComplete.Error(), "nginx takes the end of the connection for the answer's, whether END_REQUEST has come or not"}
@@ -50,8 +51,12 @@ func beforeOurs() []pair {
 			open:  behindApache(spec, modules[wire]),
 			known: noMark(wire),
 		}
+		if wire != servers.WireFastCGI {
+			p.uploads = apacheLater
+		}
 		switch wire {
 		case servers.WireSCGI, servers.WireUWSGI:
+			p.uploads.chunked = "411"
 			p.known["chunked up"] = difference{"answered 411", "Apache hands on no body without a Content-Length by this protocol, and answers 411"}
 		}
 		switch wire {
@@ -65,13 +70,38 @@ func beforeOurs() []pair {
 		if module, ok := map[string]string{servers.WireHTTP: "proxy", servers.WireFastCGI: "fastcgi", servers.WireSCGI: "scgi"}[wire]; ok {
 			all = append(all, pair{
 				from: "lighttpd", to: named(spec), via: wire,
-				needs: []string{"lighttpd"},
-				open:  behindLighttpd(spec, module),
-				known: noMark(wire),
+				needs:   []string{"lighttpd"},
+				open:    behindLighttpd(spec, module),
+				known:   noMark(wire),
+				uploads: lighttpdWhole,
 			})
 		}
 	}
 	return all
+}
+
+// Who keeps a body back until it has all of it, and why.
+var (
+	apacheLater   = uploading{later, later, "Apache hands a body on as it comes, but looks for the answer only after its end"}
+	lighttpdWhole = uploading{buffered, buffered, "lighttpd takes a request in as a whole, unless server.stream-request-body says otherwise"}
+	cgiWhole      = uploading{buffered, buffered, "a CGI program is told the length of its body, and a slow client is to hold none: the lab's CGI host takes the body in first"}
+)
+
+// goAway is how HTTP/2 ends what is too much to be told so.
+const goAway = "a header that is more than twice what is taken ends the connection (Go's HTTP/2 server)"
+
+const toldLength = "without a Content-Length a body is taken in as a whole first: the protocol, or the application, is to be told its length"
+
+func uploadsBehindNginx(spec string) uploading {
+	switch c, wire := named(spec), wireOf(spec); {
+	case c == "**cgi**":
+		return cgiWhole
+	case wire == servers.WireSCGI:
+		return uploading{buffered, buffered, "nginx 1.22 that buffers no SCGI requests gives what it has read so far as the CONTENT_LENGTH; so the lab has it buffer them"}
+	case wire == servers.WireUWSGI:
+		return uploading{streamed, buffered, toldLength}
+	}
+	return uploading{}
 }
 
 // apacheNoLength says what Apache does with an answer that isn't HTTP.
@@ -99,10 +129,12 @@ func runningOurs() []pair {
 				"cut, fixed":   {errComplete.Error(), apacheNoLength + "; its end is then the end of the output"},
 				"cut, chunked": {errComplete.Error(), fmt.Sprintf(noEnd, "Apache")},
 			},
+			uploads: apacheLater,
 		},
 		{
 			from: "lighttpd", to: "**labapp**", via: "CGI (mod_cgi)", needs: []string{"lighttpd"}, open: lighttpdRunning,
-			known: map[string]difference{"cut, chunked": {errComplete.Error(), fmt.Sprintf(noEnd, "lighttpd")}},
+			known:   map[string]difference{"cut, chunked": {errComplete.Error(), fmt.Sprintf(noEnd, "lighttpd")}},
+			uploads: lighttpdWhole,
 		},
 	}
 }
@@ -115,8 +147,9 @@ func runByOurs() []pair {
 	} {
 		all = append(all, pair{
 			from: "**cgi**", to: l.language, via: "CGI",
-			needs: []string{l.interpreter},
-			open:  hosting(l.program),
+			needs:   []string{l.interpreter},
+			open:    hosting(l.program),
+			uploads: cgiWhole,
 		})
 	}
 	return all

@@ -207,6 +207,7 @@ func siteShowing(t *testing.T, status func() process.Status) *site {
 	t.Helper()
 	s := &site{
 		busy:    func() int { st := status(); return st.Busy() },
+		served:  func() uint64 { return status().Served },
 		serving: func() []int { return answering(status()) },
 		slots:   status().Workers,
 	}

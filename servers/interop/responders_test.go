@@ -26,6 +26,9 @@ func beforeTheirs() []pair {
 		if wire == servers.WireHTTP {
 			p.note = "with `keepalive=0`: uWSGI closes each connection without having said so, and a POST on one that is being closed can't be sent again"
 		}
+		if wire != servers.WireHTTP {
+			p.uploads = uploading{streamed, buffered, toldLength}
+		}
 		if wire != servers.WireFastCGI {
 			p.known = map[string]difference{"cut, chunked": {errComplete.Error(), noMarkWhy}}
 		}
@@ -37,8 +40,9 @@ func beforeTheirs() []pair {
 	} {
 		all = append(all, pair{
 			from: "**front**", to: "php-fpm", via: servers.WireFastCGI, note: kept.note,
-			needs: []string{"php-fpm8.2"},
-			open:  func(t *testing.T) *site { return beforePHP(t, kept.options) },
+			needs:   []string{"php-fpm8.2"},
+			open:    func(t *testing.T) *site { return beforePHP(t, kept.options) },
+			uploads: uploading{streamed, buffered, toldLength},
 		})
 	}
 	return all
@@ -107,7 +111,7 @@ func fronted(t *testing.T, g *process.Group, options string, way *servers.Passag
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := servers.Resolve("front:response_buffering=off," + options + "+async")
+	c, err := servers.Resolve("front:request_buffering=off,response_buffering=off," + options + "+async")
 	if err != nil {
 		t.Fatal(err)
 	}

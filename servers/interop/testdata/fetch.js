@@ -5,16 +5,24 @@ globalThis.lab = {
 	under: new Map(),
 
 	// body makes a request's body: bytes, or n bytes of what /bytes answers, as a
-	// whole or as a stream, which may stop coming and never end.
-	body({base64, n, pattern, stream, stall}) {
+	// whole or as a stream, which may stop coming and never end, or come slowly
+	// and end when it is released.
+	body({base64, n, pattern, stream, stall, trickle}, released) {
 		if (base64 !== undefined) return Uint8Array.fromBase64(base64);
 		const unit = new TextEncoder().encode(pattern);
 		const whole = new Uint8Array(n);
 		for (let at = 0; at < n; at += unit.length) whole.set(unit.subarray(0, n - at), at);
 		if (!stream) return whole;
-		let at = 0;
+		let at = 0, free = false;
+		released.then(() => { free = true; });
 		return new ReadableStream({
-			pull(controller) {
+			async pull(controller) {
+				if (trickle && !free) {
+					await (at + 1024 < n ? new Promise(done => setTimeout(done, 2)) : released);
+					controller.enqueue(whole.subarray(at, at += 1024));
+					if (at >= n) controller.close();
+					return;
+				}
 				if (at < n) {
 					controller.enqueue(whole.subarray(at, at += 1 << 16));
 				} else if (!stall) {
@@ -36,14 +44,16 @@ globalThis.lab = {
 			for (const cookie of value.split('; ')) document.cookie = cookie + '; path=/';
 		}
 		const controller = new AbortController();
-		this.under.set(id, {controller});
+		let release;
+		const released = new Promise(done => { release = done; });
+		this.under.set(id, {controller, release});
 		const init = {method, headers, cache: 'no-store', redirect: 'manual', signal: controller.signal};
 		if (body) {
-			init.body = this.body(body);
+			init.body = this.body(body, released);
 			if (init.body instanceof ReadableStream) init.duplex = 'half';
 		}
 		const response = await fetch(target, init);
-		this.under.set(id, {controller, reader: response.body?.getReader()});
+		this.under.set(id, {controller, release, reader: response.body?.getReader()});
 		return {status: response.status, fields: [...response.headers]};
 	},
 
@@ -66,6 +76,8 @@ globalThis.lab = {
 		const reader = this.under.get(id)?.reader;
 		for (let piece; reader && !(piece = await reader.read()).done;) yield piece.value;
 	},
+
+	release(id) { this.under.get(id)?.release(); },
 
 	leave(id) {
 		this.under.get(id)?.controller.abort();
