@@ -32,11 +32,12 @@ type fcgiDecoder struct {
 	open     map[uint32]*fcgiStream // by type and request id
 	streams  []*fcgiStream
 	seen     map[wire.RecordType]int
+	active   map[uint16]bool // requests of which more records are to come
 }
 
 // decodeFastCGI cuts a way of a FastCGI connection into its records (§3.3).
 func decodeFastCGI(b []byte) []Message {
-	d := &fcgiDecoder{b: b, open: map[uint32]*fcgiStream{}, seen: map[wire.RecordType]int{}}
+	d := &fcgiDecoder{b: b, open: map[uint32]*fcgiStream{}, seen: map[wire.RecordType]int{}, active: map[uint16]bool{}}
 	padding := map[int]Field{}
 	for at := 0; at < len(b); {
 		c := &cutter{b: b, at: at}
@@ -76,12 +77,17 @@ func (d *fcgiDecoder) record(c *cutter) (padding int) {
 	}
 	kind, id, length, pad := head.Type, head.ID, head.Content, head.Padding
 	name := fcgiName(kind)
-	c.row("record header", fmt.Sprintf("version 1, type %d %s, request %d, content %d, padding %d, reserved %d", kind, name, id, length, pad, r[7]), "FastCGI §3.3; numbers are big-endian", func(c *cutter) {
-		c.cut(1, "version", "1", "")
-		c.cut(1, "type", strconv.Itoa(int(kind))+" "+name, "")
-		c.cut(2, "requestId", strconv.Itoa(int(id)), "")
-		c.cut(2, "contentLength", strconv.Itoa(length), "")
-		c.cut(1, "paddingLength", strconv.Itoa(pad), "")
+	whose, shared := d.request(kind, id, length)
+	meaning := "FastCGI §3.3; numbers are big-endian. " + fcgiRecords[kind]
+	if shared {
+		meaning += ". Its request shares the connection with others that are under way"
+	}
+	c.row("record header", fmt.Sprintf("version 1, type %d %s, request %d, content %d, padding %d, reserved %d", kind, name, id, length, pad, r[7]), meaning, func(c *cutter) {
+		c.cut(1, "version", "1", "of FastCGI; there is no other")
+		c.cut(1, "type", strconv.Itoa(int(kind))+" "+name, fcgiRecords[kind])
+		c.cut(2, "requestId", strconv.Itoa(int(id)), whose)
+		c.cut(2, "contentLength", strconv.Itoa(length), "65535 at most; what is longer comes in several records")
+		c.cut(1, "paddingLength", strconv.Itoa(pad), "bytes after the content that are to be skipped")
 		c.cut(1, "reserved", strconv.Itoa(int(r[7])), "")
 	})
 	d.seen[kind]++
@@ -124,6 +130,58 @@ func (d *fcgiDecoder) record(c *cutter) (padding int) {
 	return pad
 }
 
+// request says whose a record is, and takes note of which requests are under
+// way: a connection on which there are several is shared.
+func (d *fcgiDecoder) request(kind wire.RecordType, id uint16, length int) (meaning string, shared bool) {
+	if id == 0 {
+		return "0: about the connection, and none of its requests", false
+	}
+	shared = len(d.active) > 1 || len(d.active) == 1 && !d.active[id]
+	d.active[id] = true
+	switch {
+	case kind == wire.EndRequest, kind == wire.AbortRequest, kind == wire.Stdin && length == 0:
+		delete(d.active, id) // its last on this way
+	}
+	if shared {
+		return "whose record this is: other requests are in the middle of theirs on this connection, which they share (multiplexing)", true
+	}
+	return "whose record this is; the number is the gateway's choice, and free again after END_REQUEST", false
+}
+
+// fcgiRecords say what a record is for.
+var fcgiRecords = map[wire.RecordType]string{
+	wire.BeginRequest:    "The gateway begins a request and gives it a number",
+	wire.AbortRequest:    "The gateway gives the request up: its client has gone",
+	wire.EndRequest:      "The application has done with the request; by this its answer is known to be whole",
+	wire.Params:          "The CGI variables, which are a stream that an empty record ends",
+	wire.Stdin:           "The request's body, which an empty record ends, however long it is",
+	wire.Stdout:          "The answer, as a CGI program would print it",
+	wire.Stderr:          "What the application has to say to the gateway's log, between pieces of the answer",
+	wire.Data:            "A file for an application that is a filter",
+	wire.GetValues:       "The gateway asks how much it may ask of the application at a time",
+	wire.GetValuesResult: "The application says how much it may be asked at a time",
+	wire.UnknownType:     "The application doesn't know such records",
+}
+
+// fcgiValues are what GET_VALUES asks for (§4.1).
+var fcgiValues = map[string]string{
+	wire.MaxConns:  "how many connections the application takes at a time",
+	wire.MaxReqs:   "how many requests the application takes at a time",
+	wire.MpxsConns: "1: several requests may share a connection, their records mixed; 0: one after another",
+}
+
+func fcgiStatus(s wire.ProtocolStatus) string {
+	switch s {
+	case wire.CantMultiplex:
+		return "the application takes one request at a time on a connection, and has one; the gateway may ask again on another"
+	case wire.Overloaded:
+		return "the application takes no more requests now; the client is answered 503"
+	case wire.UnknownRole:
+		return "the application doesn't play the role that it was asked to"
+	}
+	return "the request was answered as far as the protocol is concerned; whether with 200 or 500 stands in STDOUT"
+}
+
 // fcgiContent cuts the content of a record that is no part of a stream (§4,
 // §5).
 func fcgiContent(c *cutter, kind wire.RecordType, length int) {
@@ -135,8 +193,8 @@ func fcgiContent(c *cutter, kind wire.RecordType, length int) {
 			c.cut(length, "not understood", quote(content), err.Error())
 			return
 		}
-		c.cut(2, "role", fmt.Sprintf("%d %s", b.Role, strings.TrimPrefix(b.Role.String(), "FCGI_")), "what the application is to be (FastCGI §5.1)")
-		c.cut(1, "flags", strconv.Itoa(int(content[2]))+map[bool]string{true: " KEEP_CONN", false: ""}[b.KeepConn], "KEEP_CONN: the application leaves the connection open after the answer")
+		c.cut(2, "role", fmt.Sprintf("%d %s", b.Role, strings.TrimPrefix(b.Role.String(), "FCGI_")), "what the application is to be (FastCGI §5.1): a RESPONDER answers the request, as a CGI program does")
+		c.cut(1, "flags", strconv.Itoa(int(content[2]))+map[bool]string{true: " KEEP_CONN", false: ""}[b.KeepConn], "KEEP_CONN: the application leaves the connection open after the answer, for the gateway's next request; without it, closes it")
 		c.cut(5, "reserved", value(content[3:]), "")
 	case kind == wire.EndRequest && length == 8:
 		e, err := wire.ParseEnd(content)
@@ -145,7 +203,7 @@ func fcgiContent(c *cutter, kind wire.RecordType, length int) {
 			return
 		}
 		c.cut(4, "appStatus", strconv.FormatUint(uint64(e.AppStatus), 10), "what a CGI program would have exited with (FastCGI §5.5)")
-		c.cut(1, "protocolStatus", fmt.Sprintf("%d %s", e.Status, strings.TrimPrefix(e.Status.String(), "FCGI_")), "how it ended for the protocol")
+		c.cut(1, "protocolStatus", fmt.Sprintf("%d %s", e.Status, strings.TrimPrefix(e.Status.String(), "FCGI_")), fcgiStatus(e.Status))
 		c.cut(3, "reserved", value(content[5:]), "")
 	case kind == wire.UnknownType && length == 8:
 		c.cut(1, "type", strconv.Itoa(int(content[0])), "the record type that is not known here (FastCGI §4.2)")
@@ -176,9 +234,13 @@ func fcgiPairs(c *cutter, r role) {
 		if b[0] >= 0x80 {
 			first = 4
 		}
-		c.row(value(name), value(val), "", func(c *cutter) {
-			c.cut(first, "name length", strconv.Itoa(len(name)), "")
-			c.cut(lengths-first, "value length", strconv.Itoa(len(val)), "")
+		meaning := ""
+		if r == roleNone {
+			meaning = fcgiValues[string(name)]
+		}
+		c.row(value(name), value(val), meaning, func(c *cutter) {
+			c.cut(first, "name length", strconv.Itoa(len(name)), "one byte up to 127, else four with the top bit set")
+			c.cut(lengths-first, "value length", strconv.Itoa(len(val)), "the same; both lengths stand before name and value")
 			c.cut(len(name), "name", value(name), "")
 			c.cut(len(val), "value", value(val), "")
 		}).role = r

@@ -2,11 +2,15 @@ package trace
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
 )
+
+var update = flag.Bool("update", false, "write testdata/meanings.golden")
 
 // outline shows messages and their fields, with offsets, in lines.
 func outline(messages []Message) string {
@@ -291,5 +295,59 @@ func TestLimit(t *testing.T) {
 	s := r.stream("request", true)
 	if len(s.Bytes) != Limit || s.Dropped != 2 || s.Size() != Limit+2 || len(s.Chunks) != 2 {
 		t.Errorf("kept %d in %d chunks, dropped %d", len(s.Bytes), len(s.Chunks), s.Dropped)
+	}
+}
+
+// meanings shows what is said of messages' fields and their parts.
+func meanings(messages []Message) string {
+	var b strings.Builder
+	var list func(indent string, fields []Field)
+	list = func(indent string, fields []Field) {
+		for _, f := range fields {
+			if f.Meaning != "" {
+				fmt.Fprintf(&b, "%s%s: %s\n", indent, f.Name, f.Meaning)
+			}
+			list(indent+"  ", f.Parts)
+		}
+	}
+	for _, m := range messages {
+		fmt.Fprintf(&b, "%s\n", m.What)
+		list("  ", m.Fields)
+	}
+	return b.String()
+}
+
+// What is said of the bytes of each gateway protocol, of a connection that
+// requests share too.
+func TestDecodeSays(t *testing.T) {
+	begin := func(id string) string {
+		return "\x01\x01\x00" + id + "\x00\x08\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00"
+	}
+	overloaded := "\x01\x03\x00\x02\x00\x08\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00"
+	var b strings.Builder
+	for _, tc := range []struct{ name, protocol, request, response string }{
+		{"SCGI", "SCGI", "24:CONTENT_LENGTH\x002\x00SCGI\x001\x00,hi", ""},
+		{"uwsgi", "uwsgi", "\x00\x06\x00\x00\x01\x00A\x01\x00bhi", ""},
+		{"HTTP to uwsgi", "uwsgi", "GET / HTTP/1.0\r\n\r\n", ""},
+		{"FastCGI, shared", "FastCGI", begin("\x01") + begin("\x02") + "\x01\x05\x00\x01\x00\x00\x00\x00" + "\x01\x04\x00\x02\x00\x04\x00\x00\x01\x01A1", overloaded},
+		{"FastCGI, management", "FastCGI", "\x01\x09\x00\x00\x00\x11\x00\x00\x0f\x00FCGI_MPXS_CONNS", "\x01\x0a\x00\x00\x00\x10\x00\x00\x0d\x01FCGI_MAX_REQS9"},
+	} {
+		h := socket(tc.protocol, []byte(tc.request), []byte(tc.response))
+		forward, backward := decodeSocket(tc.protocol, h.Streams[0].Bytes, h.Streams[1].Bytes)
+		fmt.Fprintf(&b, "# %s\n%s%s\n", tc.name, meanings(forward), meanings(backward))
+		covered(t, h)
+	}
+	const file = "testdata/meanings.golden"
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
 }
