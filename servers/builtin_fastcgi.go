@@ -11,7 +11,7 @@ func fastcgi() Model {
 		Wire:      WireFastCGI,
 		Interface: "WSGI",
 		HTTP:      "the gateway's",
-		Options: append(responder(),
+		Options: append(responder("FCGI_OVERLOADED; with mpx=on it is requests that says how many there can be"), variablesBuffer(),
 			Option{"reuse", "on", "whether the gateway keeps its connections for the next request; a worker serves one request at a time all the same", oneOf("on", "off")},
 			Option{"mpx", "off", "on: the gateway has requests share connections, and each worker has many in progress, each on a goroutine", oneOf("off", "on")},
 			Option{"requests", "64", "with mpx=on, requests that a worker has in progress at a time; one more is answered FCGI_OVERLOADED; workers × requests can be 1024 at most", whole(1, 1024)},
@@ -35,7 +35,7 @@ func scgi() Model {
 		Wire:       WireSCGI,
 		Interface:  "WSGI",
 		HTTP:       "the gateway's",
-		Options:    responder(),
+		Options:    append(responder("503"), variablesBuffer()),
 		Slots:      func(s Settings) int { return s.Int("workers") },
 		Noun:       "worker",
 		PerRequest: "",
@@ -51,7 +51,7 @@ func uwsgi() Model {
 		Wire:      WireUWSGI,
 		Interface: "WSGI",
 		HTTP:      "the gateway's",
-		Options: append(responder(),
+		Options: append(responder("503"),
 			Option{"buffer", "4096", "bytes that the variables of a request may have, which is what a client's header has, and some; more is answered 431 (uWSGI's buffer-size)", whole(64, 65535)},
 		),
 		Slots:    func(s Settings) int { return s.Int("workers") },
@@ -60,12 +60,22 @@ func uwsgi() Model {
 	}
 }
 
-// responder is the options that all of them have.
-func responder() []Option {
+// variablesBuffer is for protocols in which a request's variables can have any
+// size.
+func variablesBuffer() Option {
+	return Option{"buffer", "65536", "bytes that the variables of a request may have, which is what a client's header has, and some; more is answered 431", whole(64, 1<<20)}
+}
+
+// responder is the options that all of them have; overload is what one request
+// too many is answered. There is no keepalive among them: in SCGI and uwsgi a
+// connection carries one request, and in FastCGI it is the gateway that keeps
+// connections (reuse), for as long as timeout.
+func responder(overload string) []Option {
 	return []Option{
 		{"workers", "4", "worker processes", whole(1, 1024)},
 		{"socket", "unix", "what the gateway connects to: unix or tcp", oneOf("unix", "tcp")},
 		backlog(),
+		{"queue", "0", "new connections that may wait for a worker; 0 = as many as the kernel queues; one more is at once answered " + overload, whole(0, 256)},
 		{"timeout", "30s", "a worker silent for longer is killed and replaced; also how long a gateway may stall, and how long a connection may be idle", duration(1e8)},
 		{"graceful_timeout", "30s", "how long a retiring worker may take to finish its requests", duration(1e6)},
 		{"max_requests", "0", "requests after which a worker is replaced; 0 = never", whole(0, 1<<30)},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -22,11 +23,11 @@ var responders = map[string]struct {
 	silent string // what a peer that is slow begins with
 	client func(wire.Dial) gateway
 }{
-	"fastcgi": {[]string{"fastcgi", "reuse=on", "mpx=off", "requests=8"}, "\x01\x01\x00",
+	"fastcgi": {[]string{"fastcgi", "reuse=on", "mpx=off", "requests=8", "buffer=65536"}, "\x01\x01\x00",
 		func(d wire.Dial) gateway { return wire.NewFastCGI(d, wire.FastCGIOptions{Reuse: true}) }},
-	"fastcgi shared": {[]string{"fastcgi", "reuse=on", "mpx=on", "requests=8"}, "\x01\x01\x00",
+	"fastcgi shared": {[]string{"fastcgi", "reuse=on", "mpx=on", "requests=8", "buffer=65536"}, "\x01\x01\x00",
 		func(d wire.Dial) gateway { return wire.NewFastCGI(d, wire.FastCGIOptions{Multiplex: true}) }},
-	"scgi":  {[]string{"scgi"}, "24:CONTENT", func(d wire.Dial) gateway { return wire.NewSCGI(d) }},
+	"scgi":  {[]string{"scgi", "buffer=65536"}, "24:CONTENT", func(d wire.Dial) gateway { return wire.NewSCGI(d) }},
 	"uwsgi": {[]string{"uwsgi", "buffer=4096"}, "\x00\x10\x00\x00abc", func(d wire.Dial) gateway { return wire.NewUWSGI(d) }},
 }
 
@@ -40,7 +41,7 @@ func respond(t *testing.T, name string, words ...string) (*server, gateway) {
 	t.Helper()
 	r := responders[name]
 	all := append([]string{}, r.words...)
-	all = append(all, "workers=2", "socket=tcp", "backlog=128", "timeout=30s", "graceful_timeout=30s", "max_requests=0", "max_requests_jitter=0")
+	all = append(all, "workers=2", "socket=tcp", "backlog=128", "queue=0", "timeout=30s", "graceful_timeout=30s", "max_requests=0", "max_requests_jitter=0")
 	s := serve(t, append(all, words...)...)
 	slots := 0
 	for _, w := range append(all, words...) {
@@ -61,15 +62,19 @@ func (s *server) dial(ctx context.Context) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", s.addr)
 }
 
+func requestFor(target string) []app.Field {
+	path, query, _ := strings.Cut(target, "?")
+	return []app.Field{
+		{Name: "REQUEST_METHOD", Value: "GET"}, {Name: "PATH_INFO", Value: path}, {Name: "SCRIPT_NAME"}, {Name: "QUERY_STRING", Value: query},
+		{Name: "SERVER_NAME", Value: "lab.test"}, {Name: "SERVER_PORT", Value: "80"}, {Name: "SERVER_PROTOCOL", Value: "HTTP/1.1"},
+	}
+}
+
 // asks sends a request and returns the CGI response as it is.
 func asks(t *testing.T, g gateway, target, body string) (string, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	path, query, _ := strings.Cut(target, "?")
-	vars := []app.Field{
-		{Name: "REQUEST_METHOD", Value: "GET"}, {Name: "PATH_INFO", Value: path}, {Name: "SCRIPT_NAME"}, {Name: "QUERY_STRING", Value: query},
-		{Name: "SERVER_NAME", Value: "lab.test"}, {Name: "SERVER_PORT", Value: "80"}, {Name: "SERVER_PROTOCOL", Value: "HTTP/1.1"},
-	}
+	vars := requestFor(target)
 	var r io.Reader
 	if body != "" {
 		vars[0].Value = "POST"
@@ -351,4 +356,94 @@ func TestSharedWorkerGivesUpWhatHangs(t *testing.T) {
 	if n := s.Board().Read().Restarts; n != 0 {
 		t.Errorf("%d restarts", n)
 	}
+}
+
+// Who comes when as many wait as may is told so at once, and counted; those who
+// wait are served.
+func TestResponderQueueHasALimit(t *testing.T) {
+	eachResponder(t, func(t *testing.T, name string) {
+		if strings.HasSuffix(name, "shared") {
+			return // whose limit is requests
+		}
+		s, g := respond(t, name, "workers=1", "queue=2")
+		if f, ok := g.(*wire.FastCGI); ok { // a gateway that keeps connections lets requests wait itself
+			f.Close()
+			g = wire.NewFastCGI(s.dial, wire.FastCGIOptions{})
+			t.Cleanup(g.Close)
+		}
+		for round := range 3 {
+			ctx, release := context.WithCancel(t.Context())
+			held := make(chan error, 1)
+			go func() {
+				a, err := g.Do(ctx, requestFor("/stream?chunks=100000&every=5"), nil)
+				if err == nil {
+					_, _ = io.Copy(io.Discard, a) // until the client goes
+					err = a.Close()
+				}
+				held <- err
+			}()
+			until(t, "the worker is held", func() bool { st := s.Board().Read(); return st.Busy() == 1 && st.Queued == 0 })
+			var waiting sync.WaitGroup
+			for range 2 {
+				waiting.Go(func() { says(t, g, "one that has waited") })
+			}
+			until(t, "two wait", func() bool { return s.Board().Read().Queued == 2 })
+			got, err := asks(t, g, "/hello", "")
+			if name == "fastcgi" && !errors.Is(err, wire.ErrOverloaded) || name != "fastcgi" && (err != nil || !strings.Contains(got, "503 Service Unavailable\r\n")) {
+				t.Errorf("one too many: %q, %v", got, err)
+			}
+			if st := s.Board().Read(); st.Rejected != uint64(round+1) || st.Queued != 2 {
+				t.Errorf("%d rejected, %d queued", st.Rejected, st.Queued)
+			}
+			release()
+			<-held
+			waiting.Wait()
+			until(t, "nothing under way", func() bool { st := s.Board().Read(); return st.Busy() == 0 && st.Queued == 0 })
+		}
+		if st := s.Board().Read(); st.Restarts != 0 {
+			t.Errorf("%d restarts", st.Restarts)
+		}
+	})
+}
+
+// With a limited queue, too, a request comes to no harm when workers come and
+// go, and whoever has been let in is served before the end.
+func TestResponderWithUsherComesAndGoes(t *testing.T) {
+	eachResponder(t, func(t *testing.T, name string) {
+		if strings.HasSuffix(name, "shared") {
+			return
+		}
+		s, g := respond(t, name, "queue=64", "max_requests=20")
+		for range 100 {
+			says(t, g, "one after another")
+		}
+		if got, err := asks(t, g, "/crash", ""); err == nil && got != "" {
+			t.Errorf("the crash was survived: %q", got)
+		}
+		until(t, "the worker is replaced", func() bool { return s.Board().Read().Restarts == 1 })
+		says(t, g, "after a crash")
+		s.send(t, syscall.SIGHUP)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range 20 {
+					says(t, g, "meanwhile")
+				}
+			})
+		}
+		all.Wait()
+		done := make(chan string, 1)
+		until(t, "nothing busy", func() bool { return s.Board().Read().Busy() == 0 })
+		go func() {
+			got, err := asks(t, g, "/wait?ms=300", "")
+			done <- fmt.Sprint(got, err)
+		}()
+		until(t, "a worker has the request", func() bool { return s.Board().Read().Busy() == 1 })
+		if err := s.Stop(30 * time.Second); err != nil {
+			t.Error(err)
+		}
+		if got := <-done; !strings.Contains(got, "waited 300 ms\n<nil>") {
+			t.Errorf("the request in hand: %s", got)
+		}
+	})
 }

@@ -32,7 +32,7 @@ const (
 
 // scgi serves one request on each connection, one at a time in each worker.
 func scgi(env *Env) error {
-	if err := runArbiter(env, scgiWorker, 1); err != nil {
+	if err := runResponder(env, scgiWorker, false, refuseSCGI); err != nil {
 		return fmt.Errorf("scgi: %w", err)
 	}
 	return nil
@@ -41,7 +41,7 @@ func scgi(env *Env) error {
 // uwsgi does the same, with a buffer for the variables that is never larger
 // than it was told.
 func uwsgi(env *Env) error {
-	if err := runArbiter(env, uwsgiWorker, 1); err != nil {
+	if err := runResponder(env, uwsgiWorker, false, refuseUWSGI); err != nil {
 		return fmt.Errorf("uwsgi: %w", err)
 	}
 	return nil
@@ -57,7 +57,7 @@ func fastcgi(env *Env) error {
 		}
 		return nil
 	}
-	if err := runKeepers(env); err != nil {
+	if err := runResponder(env, fastcgiWorker, true, refuseFastCGI); err != nil {
 		return fmt.Errorf("fastcgi: %w", err)
 	}
 	return nil
@@ -76,7 +76,9 @@ type responder interface {
 }
 
 func scgiWork(env *Env) error {
+	buffer := env.Options.Int("buffer")
 	return respond(env, cgiStatus, func(h wire.Handler, o wire.ServeOptions) responder {
+		o.MaxVars = buffer
 		return wire.NewSCGIResponder(h, o)
 	})
 }
@@ -97,7 +99,7 @@ func respond(env *Env, status string, with func(wire.Handler, wire.ServeOptions)
 		return fmt.Errorf("%w: %w", process.ErrBoot, err)
 	}
 	r := with(call.serve, wire.ServeOptions{Phase: c.enter})
-	if err := env.Options.Err(); err != nil {
+	if err := errors.Join(env.Options.Err(), c.worker.behindUsher()); err != nil {
 		return fmt.Errorf("%w: %w", process.ErrBoot, err)
 	}
 	c.worker.ready()

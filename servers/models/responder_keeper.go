@@ -30,6 +30,7 @@ type keeper struct {
 	relay     *relay
 	listener  int
 	listening bool
+	ushered   bool          // new connections come out of the relay, too
 	stays     bool          // the connection that is served is to be kept
 	now       time.Time     // when the last wait or service ended
 	shared    time.Time     // when one of many was given away last
@@ -51,6 +52,9 @@ type keptConn struct {
 	since  time.Time
 }
 
+// noListener is a descriptor that no poller reports.
+const noListener = -1
+
 const (
 	// crowd is how many connections of one worker that are ready at the same
 	// time are more than its share; it then gives one away each shareInterval.
@@ -58,26 +62,14 @@ const (
 	shareInterval = 5 * time.Millisecond
 )
 
-// runKeepers is the life of the arbiter over keepers.
-func runKeepers(env *Env) error {
-	ends, err := newRelayEnds()
-	if err != nil {
-		return err
-	}
-	defer closeAll(ends)
-	inherited := *env.Inherited
-	inherited.Files = append(append([]*os.File{}, inherited.Files...), ends...)
-	return runArbiterWith(env, fastcgiWorker, 1, &inherited)
-}
-
 func fastcgiWork(env *Env) error {
-	workers := env.Options.Int("workers")
+	workers, buffer := env.Options.Int("workers"), env.Options.Int("buffer")
 	conn, call, err := newGatewayConn(env, cgiStatus)
 	if err != nil {
 		return fmt.Errorf("%w: %w", process.ErrBoot, err)
 	}
-	k := &keeper{conn: conn, kept: map[int]keptConn{}}
-	k.responder = wire.NewFastCGIResponder(call.serve, wire.ServeOptions{Phase: conn.enter, MaxConns: workers, MaxReqs: workers, Stay: k.stay})
+	k := &keeper{conn: conn, kept: map[int]keptConn{}, listener: noListener, ushered: env.Options.Int("queue") > 0}
+	k.responder = wire.NewFastCGIResponder(call.serve, wire.ServeOptions{MaxVars: buffer, Phase: conn.enter, MaxConns: workers, MaxReqs: workers, Stay: k.stay})
 	if err := errors.Join(env.Options.Err(), k.prepare()); err != nil {
 		return fmt.Errorf("%w: %w", process.ErrBoot, err)
 	}
@@ -88,12 +80,14 @@ func fastcgiWork(env *Env) error {
 
 // prepare opens what the worker waits with.
 func (k *keeper) prepare() (err error) {
-	// Another worker may take the connection that this one is told of.
-	if err := onSocket(k.conn.worker.env.Listener, "make accept non-blocking", func(fd int) error {
-		k.listener = fd
-		return unix.SetNonblock(fd, true)
-	}); err != nil {
-		return err
+	if !k.ushered {
+		// Another worker may take the connection that this one is told of.
+		if err := onSocket(k.conn.worker.env.Listener, "make accept non-blocking", func(fd int) error {
+			k.listener = fd
+			return unix.SetNonblock(fd, true)
+		}); err != nil {
+			return err
+		}
 	}
 	if k.poll, err = newPoller(); err != nil {
 		return err
@@ -128,7 +122,7 @@ func (k *keeper) run() error {
 // listen takes new connections into account while there is room for them.
 func (k *keeper) listen() {
 	room := len(k.kept) < maxGateways // nobody else adds to them
-	if room == k.listening {
+	if room == k.listening || k.ushered {
 		return
 	}
 	err := error(nil)
@@ -163,7 +157,7 @@ func (k *keeper) turn(patience time.Duration) error {
 		case k.listener:
 			k.accept()
 		case relayTake:
-			if c, ok := k.relay.receive(); ok {
+			if c, ok := receive(k.conn.worker.env.Board); ok {
 				k.fresh(c)
 			}
 		default:
@@ -290,6 +284,13 @@ func (k *keeper) leave() error {
 		k.relay.giveAll()
 	} else if err := k.turn(0); err != nil {
 		return err
+	}
+	for k.ushered && k.conn.worker.left.Load() != 0 {
+		c, ok := receive(k.conn.worker.env.Board)
+		if !ok {
+			break
+		}
+		k.fresh(c)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -40,7 +40,7 @@ type multiplexWorker struct {
 const maxGateways = 1024
 
 func multiplexWork(env *Env) error {
-	workers, requests := env.Options.Int("workers"), max(1, env.Options.Int("requests"))
+	workers, requests, buffer := env.Options.Int("workers"), max(1, env.Options.Int("requests")), env.Options.Int("buffer")
 	w, err := newWorker(env, requests)
 	if err != nil {
 		return fmt.Errorf("%w: %w", process.ErrBoot, err)
@@ -52,7 +52,7 @@ func multiplexWork(env *Env) error {
 	a := recorder.WSGI(wsgi.Application(app.New()))
 	m.calls.New = func() any { return newCall(env, a, cgiStatus, true) }
 	m.mux = wire.NewFastCGIMultiplexer(m.call, wire.MultiplexOptions{
-		MaxConns: workers * requests, MaxReqs: workers * requests, Requests: requests, Timeout: w.timeout, Begin: m.begin,
+		MaxVars: buffer, MaxConns: workers * requests, MaxReqs: workers * requests, Requests: requests, Timeout: w.timeout, Begin: m.begin,
 	})
 	w.ready()
 	defer w.release()

@@ -82,13 +82,24 @@ func newRelay(k *keeper) (*relay, error) {
 	return r, nil
 }
 
-// receive takes a connection that another worker has given away, or this one.
-func (r *relay) receive() (keptConn, bool) {
-	var served [1]byte
+// What is said of a connection in the relay.
+const (
+	unserved = iota
+	wasServed
+	ushered // it is new, and counted as waiting
+)
+
+// receive takes a connection that another worker has given away, or this one,
+// or that an usher has let in.
+func receive(board *process.Scoreboard) (keptConn, bool) {
+	var said [1]byte
 	var rights [64]byte
-	_, n, _, _, err := unix.Recvmsg(relayTake, served[:], rights[:], 0)
+	_, n, _, _, err := unix.Recvmsg(relayTake, said[:], rights[:], 0)
 	if err != nil || n == 0 {
 		return keptConn{}, false // somebody else was faster
+	}
+	if said[0] == ushered {
+		board.Queue(-1)
 	}
 	messages, err := unix.ParseSocketControlMessage(rights[:n])
 	if err != nil || len(messages) != 1 {
@@ -99,17 +110,17 @@ func (r *relay) receive() (keptConn, bool) {
 		return keptConn{}, false
 	}
 	unix.CloseOnExec(fds[0])
-	return keptConn{fd: fds[0], served: served[0] != 0}, true
+	return keptConn{fd: fds[0], served: said[0] == wasServed}, true
 }
 
 // give gives a connection away. If there is no room for it, it stays. The
 // keeper is locked.
 func (r *relay) give(c keptConn) {
-	served := []byte{0}
+	said := []byte{unserved}
 	if c.served {
-		served[0] = 1
+		said[0] = wasServed
 	}
-	if err := unix.Sendmsg(relayGive, served, unix.UnixRights(c.fd), nil, 0); err != nil {
+	if err := unix.Sendmsg(relayGive, said, unix.UnixRights(c.fd), nil, 0); err != nil {
 		return
 	}
 	_ = r.keeper.forget(c.fd) // it was watched

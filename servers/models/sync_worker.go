@@ -96,6 +96,7 @@ type worker struct {
 	timeout time.Duration
 	left    atomic.Int64 // requests until it leaves; < 0 = never
 	yielded time.Time    // when it last gave way
+	relayed *poller      // where connections come from, if not from the listener
 }
 
 // newWorker is for a worker of an arbiter, with threads slots. It must be
@@ -166,7 +167,7 @@ func (w *worker) heed() {
 func (w *worker) run(take func(fd int, peer netip.AddrPort)) error {
 	for w.left.Load() != 0 {
 		w.live(time.Now())
-		fd, peer, err := w.accept.next()
+		fd, peer, err := w.next()
 		switch {
 		case err == nil:
 			take(fd, peer)

@@ -169,6 +169,9 @@ func (b *Scoreboard) SetWorkers(n int) { b.head.workers.Store(int64(n)) }
 // server for a slot. The kernel's listen queue is not seen here.
 func (b *Scoreboard) Queue(n int) { b.head.queued.Add(int64(n)) }
 
+// Waiting is what Queue has counted.
+func (b *Scoreboard) Waiting() int { return int(b.head.queued.Load()) }
+
 // Queue adds n to the requests that wait within the slot's owner, and are lost
 // with it: a process that has several slots, and a queue, counts it on one.
 func (s *Slot) Queue(n int) { s.queued.Add(int64(n)) }

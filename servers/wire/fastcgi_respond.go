@@ -24,6 +24,7 @@ type FastCGIResponder struct {
 	left   int  // of the STDIN record in hand
 	pad    int  // and after it
 	ended  bool // STDIN has
+	turned bool // a request was, because of ServeOptions.Full
 	abort  error
 	x      Exchange
 	out    Output
@@ -54,7 +55,7 @@ func (r *FastCGIResponder) Serve(conn io.ReadWriter) (unread bool, err error) {
 	r.conn = conn
 	r.in.Reset(conn)
 	defer func() { r.in.Reset(nil); r.conn = nil }()
-	r.id = 0
+	r.id, r.turned = 0, false
 	served := false
 	for {
 		r.o.phase(Waiting)
@@ -74,6 +75,9 @@ func (r *FastCGIResponder) Serve(conn io.ReadWriter) (unread bool, err error) {
 			return true, err
 		}
 		if !found {
+			if r.turned {
+				return true, nil
+			}
 			continue
 		}
 		served = true
@@ -152,6 +156,9 @@ func (r *FastCGIResponder) begin(h Header) (ok bool, err error) {
 		return false, err
 	case b.Role != RoleResponder:
 		return false, r.refuse(h.ID, UnknownRole)
+	case r.o.Full:
+		r.turned = true
+		return false, r.refuse(h.ID, Overloaded)
 	}
 	r.keep = b.KeepConn
 	return true, nil

@@ -53,6 +53,9 @@ type ServeOptions struct {
 	// connection that the gateway wants to keep and on which nothing has come
 	// yet. It may take its time to see.
 	Stay func() bool
+	// Full has each connection's first request answered OVERLOADED, unseen,
+	// after which Serve returns. It is FastCGI's.
+	Full bool
 	// MaxConns and MaxReqs are what GET_VALUES is answered: how many
 	// connections and requests the whole application, of which this may be one
 	// process, takes at a time. 0 = 1.
