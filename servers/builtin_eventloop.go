@@ -19,6 +19,7 @@ func eventloop() Model {
 			{"write_buffer", "65536", "bytes of an answer that may wait to be sent; the application waits when there are more", whole(1024, 1<<26)},
 			backlog(),
 		},
+		Lacks:    "workers, threads and max_requests: it is one thread (and pool), which nobody would replace; queue: whoever has come is served, and connections limits who comes; socket: behind a front it is the front's",
 		Slots:    func(Settings) int { return 0 },
 		Noun:     "connection",
 		Threads:  func(s Settings) int { return max(1, s.Int("pool")) },

@@ -16,6 +16,7 @@ func fastcgi() Model {
 			Option{"mpx", "off", "on: the gateway has requests share connections, and each worker has many in progress, each on a goroutine", oneOf("off", "on")},
 			Option{"requests", "64", "with mpx=on, requests that a worker has in progress at a time; one more is answered FCGI_OVERLOADED; workers × requests can be 1024 at most", whole(1, 1024)},
 		),
+		Lacks: "keepalive: the gateway keeps the connections (reuse), and here they may be idle for timeout; threads: a worker is one (with mpx=on it has goroutines, see requests)",
 		Slots: func(s Settings) int {
 			if s["mpx"] == "on" {
 				return s.Int("workers") * s.Int("requests")
@@ -36,6 +37,7 @@ func scgi() Model {
 		Interface:  "WSGI",
 		HTTP:       "the gateway's",
 		Options:    append(responder("503"), variablesBuffer()),
+		Lacks:      "keepalive: a connection carries one request; threads: a worker is one",
 		Slots:      func(s Settings) int { return s.Int("workers") },
 		Noun:       "worker",
 		PerRequest: "",
@@ -54,6 +56,7 @@ func uwsgi() Model {
 		Options: append(responder("503"),
 			Option{"buffer", "4096", "bytes that the variables of a request may have, which is what a client's header has, and some; more is answered 431 (uWSGI's buffer-size)", whole(64, 65535)},
 		),
+		Lacks:    "keepalive: a connection carries one request; threads: a worker is one",
 		Slots:    func(s Settings) int { return s.Int("workers") },
 		Noun:     "worker",
 		Commands: builtin("uwsgi"),
@@ -67,9 +70,7 @@ func variablesBuffer() Option {
 }
 
 // responder is the options that all of them have; overload is what one request
-// too many is answered. There is no keepalive among them: in SCGI and uwsgi a
-// connection carries one request, and in FastCGI it is the gateway that keeps
-// connections (reuse), for as long as timeout.
+// too many is answered.
 func responder(overload string) []Option {
 	return []Option{
 		{"workers", "4", "worker processes", whole(1, 1024)},

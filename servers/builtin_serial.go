@@ -12,6 +12,7 @@ func serial() Model {
 			{"timeout", "30s", "how long a client may stall", duration(1e8)},
 			backlog(),
 		},
+		Lacks:      "workers and threads: it is one of each; keepalive: a connection that is kept and idle would hold it; queue: who waits does so in the kernel (backlog); max_requests: nobody would start it again; socket: behind a front it is the front's; buffer: what is sent goes straight to the kernel",
 		Slots:      func(Settings) int { return 1 },
 		Noun:       "process",
 		PerRequest: "connection",

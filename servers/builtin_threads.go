@@ -20,6 +20,7 @@ func threads() Model {
 			{"max_requests", "0", "requests after which a worker is replaced; 0 = never", whole(0, 1<<30)},
 			{"max_requests_jitter", "0", "at most this many more, drawn for each worker, so that they don't leave together", whole(0, 1<<30)},
 		},
+		Lacks:    "socket: behind a front it is the front's; buffer: what is sent goes straight to the kernel",
 		Slots:    func(s Settings) int { return s.Int("workers") * s.Int("threads") },
 		Noun:     "thread",
 		Commands: builtin("threads"),

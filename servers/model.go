@@ -32,7 +32,9 @@ type Model struct {
 	Async     bool   // whether one process holds several requests at a time
 
 	Options []Option
-	Needs   []string // programs that must be on PATH
+	// Lacks says which options that others have there can't be, and why.
+	Lacks string
+	Needs []string // programs that must be on PATH
 
 	// Slots is how many requests the model can hold at once, 0 for as many as
 	// come; Noun says what a slot is.

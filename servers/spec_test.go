@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -161,6 +163,23 @@ func TestModelTable(t *testing.T) {
 		}
 		if _, err := servers.Resolve(m.Name); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// What can be set of one model can be set of each, or there is a reason.
+func TestModelsHaveTheirOptions(t *testing.T) {
+	for _, m := range servers.Models() {
+		if m.Real != nil {
+			continue // whose options are its own
+		}
+		for _, want := range []string{"workers", "threads", "backlog", "timeout", "keepalive", "max_requests", "queue", "socket", "buffer"} {
+			has := slices.ContainsFunc(m.Options, func(o servers.Option) bool {
+				return o.Key == want || want == "buffer" && strings.HasSuffix(o.Key, want)
+			})
+			if named := regexp.MustCompile(`(^|; |, | and )` + want + `\b[^:;]*:`).MatchString(m.Lacks); has == named {
+				t.Errorf("%s: %s is an option: %v, and explained as one that there can't be: %v (%s)", m.Name, want, has, named, m.Lacks)
+			}
 		}
 	}
 }

@@ -73,6 +73,7 @@ type modelRow struct {
 	Missing   string      `json:"missing,omitempty"` // why it can't run here
 	Behaves   []string    `json:"behaves,omitempty"` // what the installed versions do differently from others
 	Options   []optionRow `json:"options"`
+	Lacks     string      `json:"lacks,omitempty"` // options that others have, and why there are none
 }
 
 // frontRow is the same of a front.
@@ -255,7 +256,7 @@ func modelRows() ([]modelRow, error) {
 			r.Missing = err.Error()
 		}
 		r.Behaves = c.AllBehaviours()
-		r.Options = optionRows(m.Options)
+		r.Options, r.Lacks = optionRows(m.Options), m.Lacks
 		rows = append(rows, r)
 	}
 	return rows, nil
@@ -304,6 +305,9 @@ func listModels(w io.Writer, rows []modelRow, fronts []frontRow) {
 		listOptions(w, r.Name, r.Options, r.Missing)
 		for _, b := range r.Behaves {
 			fmt.Fprintf(w, "%s\t\t%s\n", r.Name, b)
+		}
+		if r.Lacks != "" {
+			fmt.Fprintf(w, "%s\t\twithout %s\n", r.Name, r.Lacks)
 		}
 	}
 	for _, f := range fronts {
