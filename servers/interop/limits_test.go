@@ -29,20 +29,20 @@ func (s *site) upTo(from int, try func(kib int) (passes bool, status int, err er
 			s.field = max(s.field, kib)
 			continue
 		}
-		switch {
-		case status == http.StatusOK:
+		switch status {
+		case http.StatusOK:
 			return "", fmt.Errorf("%d KiB: not what was sent: %w", kib, err)
-		case status == 0:
+		case 0:
 			refusal = ", then " + unanswered
 		default:
 			refusal = fmt.Sprintf(", then %d", status)
 		}
 		break
 	}
-	switch {
-	case passed == 0:
+	switch passed {
+	case 0:
 		return "", fmt.Errorf("%d KiB don't pass%s", from, refusal)
-	case passed == 1024:
+	case 1024:
 		return "≥ 1 MiB", s.recovers()
 	}
 	return fmt.Sprintf("%d KiB%s", passed, refusal), s.recovers()

@@ -29,7 +29,6 @@ import (
 // Requests on connections that a gateway keeps are behind the door already.
 type usher struct {
 	env    *Env
-	accept *acceptor
 	wake   time.Duration
 	give   int // the relay's end
 	queue  int
