@@ -253,14 +253,15 @@ func (s *Slot) Busy() {
 	s.busy.Store(1)
 }
 
-// Idle marks the end of a request.
+// Idle marks the end of a request, which is counted before the slot is seen to
+// be free.
 func (s *Slot) Idle() {
 	if s == nil {
 		return
 	}
 	s.since.Store(machineNow())
-	s.busy.Store(0)
 	s.served.Add(1)
+	s.busy.Store(0)
 }
 
 // Drop marks the end of a connection that brought no request.
