@@ -359,6 +359,7 @@ func (b *Scoreboard) read() Status {
 	now := machineNow()
 	for i := range b.slot {
 		s := &b.slot[i]
+		busy := s.busy.Load() != 0 // before what is counted first
 		served := s.served.Load()
 		st.Served += served
 		pid := s.pid.Load()
@@ -369,7 +370,7 @@ func (b *Scoreboard) read() Status {
 		st.Slots = append(st.Slots, SlotStatus{
 			Index:    i,
 			PID:      int(pid),
-			Busy:     s.busy.Load() != 0,
+			Busy:     busy,
 			Since:    time.Duration(max(0, now-s.since.Load())),
 			Served:   served,
 			Restarts: s.restarts.Load(),
