@@ -29,7 +29,7 @@ func prefork(env *Env) error {
 // there is nothing to do for it, waiting for a connection, for the client, and,
 // unless the application brings other means, in the application.
 func syncWorker(env *Env) error {
-	oneThread()
+	aloneAtWork()
 	w, err := newWorker(env, 1)
 	if err != nil {
 		return fmt.Errorf("%w: %w", process.ErrBoot, err)
@@ -50,7 +50,8 @@ func oneThread() {
 // connection of its own: one that was kept, idle, would hold the only slot.
 func serveAlone(w *worker, multiprocess bool) error {
 	slot := w.slots[0]
-	conn := &syncConn{beats: slot, stall: w.timeout, leaving: &w.accept.leaving}
+	conn := &syncConn{beats: slot, stall: w.timeout, leaving: &w.accept.leaving, direct: directTries}
+	w.accept.direct = directTries
 	server := newSyncServer(conn, syncSetting{
 		app: recorder.WSGI(wsgi.Application(app.New())), listener: w.env.Listener, log: w.env.Log, multiprocess: multiprocess,
 	})

@@ -12,7 +12,7 @@ import (
 // kernel's queue, behind a slow request or a slow client alike; a request that
 // crashes is the end of the server, and one that hangs is the end of service.
 func serial(env *Env) error {
-	oneThread()
+	aloneAtWork()
 	o := env.Options
 	backlog, timeout := o.Int("backlog"), o.Duration("timeout")
 	if err := o.Err(); err != nil {

@@ -34,16 +34,20 @@ func setTimeouts(fd int, wake time.Duration) error {
 // workers in poll(2) before a non-blocking accept are all woken.)
 type acceptor struct {
 	fd      int
-	wake    time.Duration // that a connection doesn't inherit; 0 = it does
-	thread  int
+	wake    time.Duration       // that a connection doesn't inherit; 0 = it does
+	thread  atomic.Int64        // that accepts, or did last
 	from    unix.RawSockaddrAny // here, because what accept(2) is given the address of would be allocated each time
+	direct  int                 // how often accept is tried as a direct call; only of one thread
+	tries   int                 // that are left
 	waiting atomic.Bool
 	leaving atomic.Bool
 }
 
-// newAcceptor must be called on the thread that will accept.
+// newAcceptor must be called on the thread that will accept, if that is to be
+// one and the same.
 func newAcceptor(listener *os.File, wake time.Duration) (*acceptor, error) {
-	a := &acceptor{thread: unix.Gettid()}
+	a := &acceptor{}
+	a.thread.Store(int64(unix.Gettid()))
 	err := onSocket(listener, "accept from the socket", func(fd int) error {
 		a.fd = fd
 		if isUnix(fd) { // whose connections are made by the client
@@ -60,10 +64,14 @@ func (a *acceptor) next() (int, netip.AddrPort, error) {
 	var nobody netip.AddrPort
 	a.waiting.Store(true)
 	defer a.waiting.Store(false)
+	if a.direct > 0 { // and its goroutine not bound to a thread
+		a.thread.Store(int64(unix.Gettid()))
+	}
 	for !a.leaving.Load() {
 		fd, err := a.accept4()
 		switch err {
 		case 0:
+			a.tries = a.direct
 			if a.wake > 0 {
 				if err := setTimeouts(fd, a.wake); err != nil {
 					unix.Close(fd)
@@ -85,6 +93,10 @@ func (a *acceptor) next() (int, netip.AddrPort, error) {
 // with which that asks what protocol the socket speaks.
 func (a *acceptor) accept4() (int, unix.Errno) {
 	size := uint32(unix.SizeofSockaddrAny)
+	if a.tries > 0 {
+		a.tries--
+		return directAccept(a.fd, &a.from, &size)
+	}
 	fd, _, err := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(a.fd), uintptr(unsafe.Pointer(&a.from)), uintptr(unsafe.Pointer(&size)), unix.SOCK_CLOEXEC, 0, 0)
 	return int(fd), err
 }
@@ -127,7 +139,7 @@ func (a *acceptor) stop() {
 	a.leaving.Store(true)
 	for pid := os.Getpid(); ; time.Sleep(2 * time.Millisecond) {
 		if a.waiting.Load() {
-			_ = unix.Tgkill(pid, a.thread, unix.SIGURG) // at worst the timeout does it
+			_ = unix.Tgkill(pid, int(a.thread.Load()), unix.SIGURG) // at worst the timeout does it
 		}
 	}
 }

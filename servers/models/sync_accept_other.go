@@ -27,6 +27,7 @@ type acceptor struct {
 	fd      int
 	wake    unix.Timeval
 	beat    time.Duration
+	direct  int // 0
 	leaving atomic.Bool
 }
 

@@ -57,6 +57,7 @@ type syncConn struct {
 	beats   *process.Slot  // where a wait is shown to be one; nil = nobody looks
 	stall   time.Duration  // 0 = for ever
 	leaving *atomic.Bool   // the worker is to leave and does not wait long for a silent client
+	direct  int            // how often a read is tried as a direct call; with any, writes are at first
 
 	unsaid bool          // nothing has come yet on this connection
 	ask    bool          // the first read waits for askPatience only, and returns errUnsaid then
@@ -77,8 +78,8 @@ func (c *syncConn) body()  { c.head, c.waited, c.moved = false, 0, 0 }
 // Read reads from the client.
 func (c *syncConn) Read(p []byte) (int, error) {
 	from := time.Now()
-	for {
-		n, err := c.read(p)
+	for direct := c.direct; ; direct-- {
+		n, err := c.read(p, direct > 0)
 		c.beats.Beat()
 		switch {
 		case n > 0:
@@ -101,7 +102,10 @@ func (c *syncConn) Read(p []byte) (int, error) {
 	}
 }
 
-func (c *syncConn) read(p []byte) (int, error) {
+func (c *syncConn) read(p []byte, direct bool) (int, error) {
+	if direct {
+		return directRead(c.fd, p)
+	}
 	if c.ask {
 		watch := []unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}}
 		if n, err := unix.Poll(watch, int(askPatience/time.Millisecond)); n == 0 || err != nil {
@@ -129,7 +133,7 @@ func (c *syncConn) late(more time.Duration) bool {
 
 // Write writes all of p to the client.
 func (c *syncConn) Write(p []byte) (written int, err error) {
-	n, err := unix.Write(c.fd, p)
+	n, err := c.write(p)
 	c.beats.Beat()
 	if n == len(p) { // nearly always that is all there is to it
 		return n, nil
@@ -152,6 +156,13 @@ func (c *syncConn) Write(p []byte) (written int, err error) {
 	}
 }
 
+func (c *syncConn) write(p []byte) (int, error) {
+	if c.direct > 0 {
+		return directWrite(c.fd, p)
+	}
+	return unix.Write(c.fd, p)
+}
+
 // close ends the connection in order. With unread input left it first says
 // that nothing more will come, and waits for the client to have noticed.
 func (c *syncConn) close(unread bool) {
@@ -163,7 +174,11 @@ func (c *syncConn) close(unread bool) {
 			}
 		}
 	}
-	unix.Close(c.fd)
+	if c.direct > 0 {
+		directClose(c.fd)
+	} else {
+		unix.Close(c.fd)
+	}
 	c.fd = -1
 }
 

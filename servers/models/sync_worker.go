@@ -133,7 +133,10 @@ func (w *worker) ready() {
 		<-w.env.Orphaned
 		os.Exit(1) // whatever the requests in hand are doing
 	}()
-	go w.heed()
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT,
+		syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	go w.heed(signals)
 	for _, s := range w.slots {
 		s.Take(os.Getpid())
 	}
@@ -146,10 +149,7 @@ func (w *worker) release() {
 }
 
 // heed turns signals into what they mean to a worker.
-func (w *worker) heed() {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT,
-		syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+func (w *worker) heed(signals <-chan os.Signal) {
 	for s := range signals {
 		switch s {
 		case syscall.SIGTERM:
@@ -187,7 +187,7 @@ func (w *worker) run(take func(fd int, peer netip.AddrPort)) error {
 // live shows that the worker lives, and gives way when it is time to.
 func (w *worker) live(now time.Time) {
 	w.slots[0].Beat()
-	if now.Sub(w.yielded) > yieldInterval {
+	if w.accept.direct == 0 && now.Sub(w.yielded) > yieldInterval {
 		runtime.Gosched()
 		w.yielded = now
 	}
