@@ -31,7 +31,10 @@ func peers() []peer {
 	workers := strconv.Itoa(peerWorkers)
 	return []peer{
 		{"prefork", nil, nil},
-		{"bare", []string{"cc"}, func(tb testing.TB) []string { return []string{bare(tb), workers} }},
+		{"bare", []string{"cc"}, func(tb testing.TB) []string {
+			return []string{bare(tb, "testdata/bare.c", "cc", "-O2", "-Wall", "-Wextra", "-Werror"), workers}
+		}},
+		{"bare-go", []string{"go"}, func(tb testing.TB) []string { return []string{bare(tb, "testdata/bare.go", "go", "build"), workers} }},
 		{"uwsgi", []string{"uwsgi"}, func(testing.TB) []string {
 			return []string{"uwsgi", "--plugin", "python3", "--http-socket", "fd://3", "--wsgi-file", "testdata/hello.py",
 				"--master", "--processes", workers, "--disable-logging", "--die-on-term", "--need-app"}
@@ -42,12 +45,13 @@ func peers() []peer {
 	}
 }
 
-// bare compiles the bare loop.
-func bare(tb testing.TB) string {
+// bare compiles a bare loop.
+func bare(tb testing.TB, source string, compiler ...string) string {
 	tb.Helper()
 	out := filepath.Join(tb.TempDir(), "bare")
-	if b, err := exec.Command("cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", out, "testdata/bare.c").CombinedOutput(); err != nil {
-		tb.Fatalf("compile testdata/bare.c: %v\n%s", err, b)
+	words := slices.Concat(compiler, []string{"-o", out, source})
+	if b, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+		tb.Fatalf("compile %s: %v\n%s", source, err, b)
 	}
 	return out
 }
