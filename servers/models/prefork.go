@@ -58,9 +58,9 @@ func serveAlone(w *worker, multiprocess bool) error {
 	w.ready()
 	defer w.release()
 	return w.run(func(fd int, peer netip.AddrPort) {
-		slot.Busy()
+		now := slot.Busy()
 		server.open(fd, peer)
-		if server.serve() == silent {
+		if server.serve(now) == silent {
 			slot.Drop()
 			return
 		}

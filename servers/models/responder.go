@@ -163,7 +163,7 @@ func (c *gatewayConn) enter(p wire.Phase) {
 	c.phase = p
 	switch p {
 	case wire.Waiting:
-		c.begin()
+		c.begin(process.Now())
 		switch was {
 		case wire.Serving:
 			c.done()
@@ -172,7 +172,7 @@ func (c *gatewayConn) enter(p wire.Phase) {
 			c.held = false
 		}
 	case wire.Reading:
-		c.begin()
+		c.begin(process.Now())
 		if !c.held {
 			c.slot.Busy()
 			c.held = true

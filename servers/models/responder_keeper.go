@@ -147,7 +147,7 @@ func (k *keeper) turn(patience time.Duration) error {
 	}
 	k.now = time.Now()
 	turn := k.turns.Add(1)
-	w.live(k.now)
+	w.live()
 	if len(ready) > crowd && k.now.Sub(k.shared) > shareInterval {
 		k.shared = k.now
 		k.relay.giveOne(ready[len(ready)-1].fd)

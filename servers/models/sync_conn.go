@@ -59,11 +59,12 @@ type syncConn struct {
 	leaving *atomic.Bool   // the worker is to leave and does not wait long for a silent client
 	direct  int            // how often a read is tried as a direct call; with any, writes are at first
 
-	unsaid bool          // nothing has come yet on this connection
-	ask    bool          // the first read waits for askPatience only, and returns errUnsaid then
-	head   bool          // it is the head that is read
-	waited time.Duration // for what is read now
-	moved  int64         // bytes of it that came
+	unsaid bool           // nothing has come yet on this connection
+	ask    bool           // the first read waits for askPatience only, and returns errUnsaid then
+	head   bool           // it is the head that is read
+	waited time.Duration  // for what is read now
+	moved  int64          // bytes of it that came
+	seen   process.Moment // when a read last ended; before the first, when the request began
 }
 
 // open takes a connection.
@@ -72,19 +73,25 @@ func (c *syncConn) open(fd int, peer netip.AddrPort) {
 }
 
 // begin expects a request's head; body what follows it.
-func (c *syncConn) begin() { c.head, c.waited, c.moved = true, 0, 0 }
-func (c *syncConn) body()  { c.head, c.waited, c.moved = false, 0, 0 }
+func (c *syncConn) begin(now process.Moment) {
+	c.head, c.waited, c.moved, c.seen = true, 0, 0, now
+}
+func (c *syncConn) body() { c.head, c.waited, c.moved = false, 0, 0 }
 
 // Read reads from the client.
 func (c *syncConn) Read(p []byte) (int, error) {
-	from := time.Now()
+	from := c.seen
+	if !c.head { // the application has taken its time in between
+		from = process.Now()
+	}
 	for direct := c.direct; ; direct-- {
 		n, err := c.read(p, direct > 0)
-		c.beats.Beat()
+		c.seen = c.beats.Beat()
+		more := c.seen.After(from)
 		switch {
 		case n > 0:
 			c.unsaid, c.ask = false, false
-			c.waited += time.Since(from)
+			c.waited += more
 			c.moved += int64(n)
 			if c.late(0) {
 				return 0, errStalled
@@ -96,7 +103,7 @@ func (c *syncConn) Read(p []byte) (int, error) {
 			return 0, errUnsaid
 		case err != unix.EINTR && err != unix.EAGAIN:
 			return 0, os.NewSyscallError("read", err)
-		case c.late(time.Since(from)):
+		case c.late(more):
 			return 0, errStalled
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface"
 	"gatewaylab/servers/iface/wsgi"
+	"gatewaylab/servers/process"
 	"gatewaylab/servers/wire/http1"
 )
 
@@ -42,8 +43,8 @@ type syncServer struct {
 	environ wsgi.Environ
 	head    iface.Head
 	body    syncBody
-	second  int64 // that the answer's date is of
-	keeps   bool  // connections, if the client wants to
+	dated   process.Moment // until when the answer's date is right
+	keeps   bool           // connections, if the client wants to
 }
 
 // A syncSetting is what the threads of a model have in common.
@@ -89,9 +90,9 @@ func (s *syncServer) open(fd int, peer netip.AddrPort) {
 	s.in.Reset(s.conn)
 }
 
-// serve serves one request of the open connection.
-func (s *syncServer) serve() ending {
-	s.conn.begin()
+// serve serves one request of the open connection, from now on.
+func (s *syncServer) serve(now process.Moment) ending {
+	s.conn.begin(now)
 	err := s.in.ReadRequest(&s.request, 0)
 	switch {
 	case err == nil:
@@ -124,7 +125,7 @@ func (s *syncServer) respond() ending {
 	}
 	if err != nil {
 		s.conn.reset() // the client must not take what it got for the whole answer
-		s.answer, s.second = http1.Response{}, 0
+		s.answer, s.dated = http1.Response{}, 0
 		return served
 	}
 	if s.answer.Keep() && s.drained() {
@@ -136,8 +137,10 @@ func (s *syncServer) respond() ending {
 
 // date gives the answers their date, which is made anew once a second.
 func (s *syncServer) date() {
-	if now := time.Now(); now.Unix() != s.second {
-		s.second, s.answer.Date = now.Unix(), now.UTC().Format(http1.TimeFormat)
+	if s.conn.seen >= s.dated {
+		now := time.Now()
+		s.answer.Date = now.UTC().Format(http1.TimeFormat)
+		s.dated = s.conn.seen + process.Moment(time.Second-time.Duration(now.Nanosecond()))
 	}
 }
 

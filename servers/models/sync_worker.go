@@ -94,9 +94,9 @@ type worker struct {
 	accept  *acceptor
 	parent  int
 	timeout time.Duration
-	left    atomic.Int64 // requests until it leaves; < 0 = never
-	yielded time.Time    // when it last gave way
-	relayed *poller      // where connections come from, if not from the listener
+	left    atomic.Int64   // requests until it leaves; < 0 = never
+	yielded process.Moment // when it last gave way
+	relayed *poller        // where connections come from, if not from the listener
 }
 
 // newWorker is for a worker of an arbiter, with threads slots. It must be
@@ -166,7 +166,7 @@ func (w *worker) heed(signals <-chan os.Signal) {
 // whatever happens here.
 func (w *worker) run(take func(fd int, peer netip.AddrPort)) error {
 	for w.left.Load() != 0 {
-		w.live(time.Now())
+		w.live()
 		fd, peer, err := w.next()
 		switch {
 		case err == nil:
@@ -185,9 +185,9 @@ func (w *worker) run(take func(fd int, peer netip.AddrPort)) error {
 }
 
 // live shows that the worker lives, and gives way when it is time to.
-func (w *worker) live(now time.Time) {
-	w.slots[0].Beat()
-	if w.accept.direct == 0 && now.Sub(w.yielded) > yieldInterval {
+func (w *worker) live() {
+	now := w.slots[0].Beat()
+	if w.accept.direct == 0 && now.After(w.yielded) > yieldInterval {
 		runtime.Gosched()
 		w.yielded = now
 	}

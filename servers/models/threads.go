@@ -180,9 +180,9 @@ func (p *threadPool) serve(server *syncServer, slot *process.Slot, t ticket) {
 	server.open(t.fd, t.peer)
 	server.conn.ask = t.fresh && !t.watched
 	for n := 1; ; n++ {
-		slot.Busy()
+		now := slot.Busy()
 		server.keeps = n < pipelineLimit
-		switch end := server.serve(); end {
+		switch end := server.serve(now); end {
 		case unsaid:
 			slot.Drop()
 			p.parking.add(t, p.worker.timeout)

@@ -244,13 +244,14 @@ func (s *Slot) Release() {
 	s.pid.Store(0)
 }
 
-// Busy marks the start of a request.
-func (s *Slot) Busy() {
-	if s == nil {
-		return
+// Busy marks the start of a request, now.
+func (s *Slot) Busy() Moment {
+	now := machineNow()
+	if s != nil {
+		s.since.Store(now)
+		s.busy.Store(1)
 	}
-	s.since.Store(machineNow())
-	s.busy.Store(1)
+	return Moment(now)
 }
 
 // Idle marks the end of a request, which is counted before the slot is seen to
@@ -273,12 +274,13 @@ func (s *Slot) Drop() {
 	s.busy.Store(0)
 }
 
-// Beat says that the slot's owner is alive.
-func (s *Slot) Beat() {
-	if s == nil {
-		return
+// Beat says that the slot's owner is alive, now.
+func (s *Slot) Beat() Moment {
+	now := machineNow()
+	if s != nil {
+		s.beat.Store(now)
 	}
-	s.beat.Store(machineNow())
+	return Moment(now)
 }
 
 // LastBeat is when the owner last said it was alive; the zero time if nobody
@@ -299,6 +301,16 @@ func (s *Slot) PID() int { return int(s.pid.Load()) }
 
 // Restarted counts a replacement of the slot's owner.
 func (s *Slot) Restarted() { s.restarts.Add(1) }
+
+// A Moment is a time on the machine's clock, which slots are marked with: whoever
+// marks one needn't read the clock a second time.
+type Moment int64
+
+// Now is this moment.
+func Now() Moment { return Moment(machineNow()) }
+
+// After is how long the moment is after another.
+func (m Moment) After(other Moment) time.Duration { return time.Duration(m - other) }
 
 // Status is what a scoreboard showed at one moment.
 type Status struct {
