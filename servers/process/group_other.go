@@ -45,3 +45,5 @@ func (*Group) Usage() (Usage, error) { return Usage{}, ErrPlatform }
 
 // Sample measures what is cheap.
 func (*Group) Sample() (Usage, error) { return Usage{}, ErrPlatform }
+
+func setNonblocking(*os.File, bool) error { return ErrPlatform }

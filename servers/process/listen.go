@@ -42,5 +42,12 @@ func listen(network, addr string) (*os.File, string, error) {
 		}
 		return nil, "", fmt.Errorf("listen on %s: %w", addr, err)
 	}
+	// A process that opens a non-blocking descriptor has its poller watch it, and
+	// wakes for each connection, an arbiter or a guard that only passes it on too.
+	// Servers that poll make it non-blocking themselves.
+	if err := setNonblocking(f, false); err != nil {
+		f.Close()
+		return nil, "", fmt.Errorf("listen on %s: %w", addr, err)
+	}
 	return f, l.Addr().String(), nil
 }
