@@ -6,6 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -234,11 +238,36 @@ func TestThreadsKeepTheConnectionAfterAnUnreadBody(t *testing.T) {
 	}
 }
 
+// parked is how many sockets the workers have watched for them.
+func parked(t *testing.T, s *server) (n int) {
+	t.Helper()
+	pids := map[int]bool{}
+	for _, slot := range s.Board().Read().Slots {
+		pids[slot.PID] = true
+	}
+	for pid := range pids {
+		infos, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
+		for _, info := range infos {
+			text, _ := os.ReadFile(info) // closed meanwhile
+			for _, watched := range regexp.MustCompile(`(?m)^tfd:\s*(\d+)`).FindAllSubmatch(text, -1) {
+				to, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, watched[1]))
+				if strings.HasPrefix(to, "socket:") {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
 func TestThreadsTerminate(t *testing.T) {
 	s := threads(t, 2, 2, "queue=0") // or a worker may take a third request for which only the other has a thread
 	kept, silent := call(t, s.addr), call(t, s.addr)
 	kept.send(t, "/hello")
 	kept.read(t)
+	// A thread that asks the silent one for its request would be taken for one
+	// that has another's.
+	until(t, "both connections are parked", func() bool { return runtime.GOOS != "linux" || parked(t, s) == 2 })
 	until(t, "nobody holds a thread", func() bool { return s.Board().Read().Busy() == 0 })
 	answers := []<-chan error{waits(t, s, "/wait?ms=3000"), waits(t, s, "/wait?ms=3000"), waits(t, s, "/wait?ms=3000")}
 	if err := s.Stop(30 * time.Second); err != nil {
