@@ -81,8 +81,8 @@ func TestScenariosFigures(t *testing.T) {
 		{"how-many-workers, 4", MMC{60, .05, 4}.Response(), .0755, 1e-3},
 		{"how-many-workers, 6", MMC{60, .05, 6}.Response(), .0517, 1e-3},
 		{"how-many-workers, 8", MMC{60, .05, 8}.Response(), .0502, 2e-3},
-		{"four-queues, random", MMC{16, .05, 1}.Response(), .25, 1e-12},
-		{"four-queues, shared", MMC{64, .05, 4}.Response(), .0873, 1e-3},
+		{"four-queues, random", MMC{40, .02, 1}.Response(), .1, 1e-12},
+		{"four-queues, shared", MMC{160, .02, 4}.Response(), .0349, 1e-3},
 		{"one-worker", FiniteSource{20, 0, .05, 1}.response(), 1, 1e-12},
 	} {
 		near(t, row.what, row.got, row.want, row.inRelative)
