@@ -16,29 +16,33 @@ import (
 
 // BenchmarkKeptPeers is the goodput of the models that keep connections over
 // that of nginx with one worker process, which sends a file of the same six
-// bytes, to 64 clients that keep theirs. Each of the N rounds loads all of them
+// bytes, and of uvicorn with uvloop, httptools and the least application there
+// is, to 64 clients that keep theirs. Each of the N rounds loads all of them
 // for three seconds each, one after another and in turning order; the figures
 // are the median over the rounds of the ratio within a round, with the least and
 // the greatest in the log.
 //
 //	go test -run '^$' -bench KeptPeers -benchtime 8x ./cmd/labserver
 func BenchmarkKeptPeers(b *testing.B) {
-	if p := missing("wrk", "nginx"); p != "" {
+	if p := missing("wrk", "nginx", "uvicorn"); p != "" {
 		if os.Getenv("LAB_REQUIRE") != "" {
 			b.Fatalf("%s is not installed", p)
 		}
 		b.Skipf("%s is not installed", p)
 	}
-	names := []string{"eventloop", "async", "nginx"}
+	ours, theirs := []string{"eventloop", "async"}, []string{"nginx", "uvicorn"}
 	addrs := map[string]string{
 		"eventloop": serve(b, "eventloop", "pool=0", "keepalive=60s", "timeout=30s", "connections=10000", "keepalive_requests=0",
 			"read_buffer=16384", "write_buffer=65536", "backlog=2048").addr,
 		"async": serve(b, "async", "keepalive=60s", "timeout=30s", "connections=0", "keepalive_requests=0", "tls=off", "backlog=2048").addr,
 		"nginx": static(b, "hello\n"),
+		"uvicorn": stranger(b, exec.Command("uvicorn", "--fd", "3", "--loop", "uvloop", "--http", "httptools", "--no-access-log",
+			"--log-level", "warning", "--app-dir", "testdata", "bare_asgi:application")),
 	}
 	for name, addr := range addrs {
 		until(b, name+" answers", func() bool { return get(addr, "/hello") == nil })
 	}
+	names := slices.Concat(ours, theirs)
 	rates := map[string][]float64{}
 	b.ResetTimer()
 	for round := range b.N {
@@ -50,15 +54,16 @@ func BenchmarkKeptPeers(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric(0, "ns/op")
 	for _, name := range names {
-		rate := rates[name]
-		ratios := make([]float64, len(rate))
-		for i := range rate {
-			ratios[i] = rate[i] / rates["nginx"][i]
-		}
-		b.Logf("%-9s %6.0f/s [%.0f–%.0f], which is %.3f of nginx [%.3f–%.3f] in %d rounds", name,
-			median(rate), slices.Min(rate), slices.Max(rate), median(ratios), slices.Min(ratios), slices.Max(ratios), len(rate))
-		if name != "nginx" {
-			b.ReportMetric(median(ratios), name+"/nginx")
+		b.Logf("%-9s %6.0f/s [%.0f–%.0f] in %d rounds", name, median(rates[name]), slices.Min(rates[name]), slices.Max(rates[name]), b.N)
+	}
+	for _, name := range ours {
+		for _, peer := range theirs {
+			ratios := make([]float64, b.N)
+			for i := range ratios {
+				ratios[i] = rates[name][i] / rates[peer][i]
+			}
+			b.Logf("%-9s does %.3f of %s [%.3f–%.3f]", name, median(ratios), peer, slices.Min(ratios), slices.Max(ratios))
+			b.ReportMetric(median(ratios), name+"/"+peer)
 		}
 	}
 }
