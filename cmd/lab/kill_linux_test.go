@@ -150,8 +150,8 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 				if len(left) == 0 && len(still) == 0 && len(kept) == 0 {
 					break
 				}
-				if time.Since(killed) > 2*time.Second {
-					t.Fatalf("2 s after SIGKILL: processes %v, ports %v (it held %v) and folders %v are left", left, still, ports, kept)
+				if time.Since(killed) > 10*time.Second { // 2 s on a machine that has nothing else to do
+					t.Fatalf("10 s after SIGKILL: processes %v, ports %v (it held %v) and folders %v are left", left, still, ports, kept)
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
