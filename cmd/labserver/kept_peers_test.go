@@ -24,7 +24,16 @@ import (
 //
 //	go test -run '^$' -bench KeptPeers -benchtime 8x ./cmd/labserver
 func BenchmarkKeptPeers(b *testing.B) {
-	if p := missing("wrk", "nginx", "uvicorn"); p != "" {
+	// The first Python on PATH may be another than the one with the packages.
+	pythons := []string{"python3", "/usr/bin/python3"}
+	has := slices.IndexFunc(pythons, func(python string) bool {
+		return exec.Command(python, "-c", "import uvicorn, uvloop, httptools").Run() == nil
+	})
+	p := missing("wrk", "nginx")
+	if has < 0 {
+		p = "uvicorn with uvloop and httptools"
+	}
+	if p != "" {
 		if os.Getenv("LAB_REQUIRE") != "" {
 			b.Fatalf("%s is not installed", p)
 		}
@@ -36,7 +45,7 @@ func BenchmarkKeptPeers(b *testing.B) {
 			"read_buffer=16384", "write_buffer=65536", "backlog=2048").addr,
 		"async": serve(b, "async", "keepalive=60s", "timeout=30s", "connections=0", "keepalive_requests=0", "tls=off", "backlog=2048").addr,
 		"nginx": static(b, "hello\n"),
-		"uvicorn": stranger(b, exec.Command("uvicorn", "--fd", "3", "--loop", "uvloop", "--http", "httptools", "--no-access-log",
+		"uvicorn": stranger(b, exec.Command(pythons[has], "-m", "uvicorn", "--fd", "3", "--loop", "uvloop", "--http", "httptools", "--no-access-log",
 			"--log-level", "warning", "--app-dir", "testdata", "bare_asgi:application")),
 	}
 	for name, addr := range addrs {
