@@ -218,12 +218,7 @@ func (a *Attack) Run(ctx context.Context, live *Gauge, each func(*Hit)) (Outcome
 		return Outcome{}, err
 	}
 	defer r.close()
-	return r.send(ctx)
-}
 
-// send is Run of the only run that r will make.
-func (r *run) send(ctx context.Context) (Outcome, error) {
-	a := r.attack
 	r.caller, r.began = a.newCaller()
 	r.live.start(r.began, r.caller.Connections)
 	var traffic, rest sync.WaitGroup

@@ -24,8 +24,6 @@ type flight struct {
 	bytes     int64
 	gaps      []time.Duration
 	reused    bool
-	kept      bool // the connection can be used again; HTTP/1.1 only, as is the next
-	served    int  // exchanges that the connection has had
 	cut       bool
 	err       error
 	socket    *webSocket // that of a closed loop's user, who keeps it

@@ -6,8 +6,10 @@ import (
 )
 
 // openLoops makes the loops that the users of the closed stages live on and the
-// first of which sends the hits of the open ones, if they can: one for each core,
-// of which home leaves half idle where that serves better. A loop that can't be
+// first of which sends the hits of the open ones, if they can: one for each core.
+// Fewer would leave more to a server on the same cores, but where each request
+// opens a connection a loop fills its core before the server does: on two cores
+// one loop gave prefork 13,000/s of hello, two 17,000/s. A loop that can't be
 // made is no fault, since all can do without.
 func (r *run) openLoops() {
 	t, ok := r.caller.(*Transport)
@@ -43,28 +45,13 @@ func (r *run) looped() bool {
 	return true
 }
 
-// fewExchanges are so few for a connection that connecting is most of the work.
-const fewExchanges = 8
-
-// home is the loop that a user lives on; nil: it has a goroutine. Where
-// connections are kept, one loop for two cores asks more than the server
-// answers, and a second would only take a core from it. Where they end after a
-// few exchanges, a loop fills its core before the server does: on two cores one
-// loop gave prefork 13,000/s of hello, two gave 17,000/s.
-//
-// That a server ends them shows in its answers alone, so each user goes by what
-// became of its own last connection, and moves, if it has to, when it has none.
-// How busy the loops are has no say, since on a busy machine that would make
-// another generator of every trial.
-func (r *run) home(number int, connects bool) *loop {
-	n := len(r.loops)
-	if n == 0 {
-		return nil
+// home is where a user lives: what does its exchanges, and how it begins.
+func (r *run) home(number int) (caller, func(live func())) {
+	if len(r.loops) == 0 {
+		return r.caller, nil
 	}
-	if !connects {
-		n = max(1, n/2)
-	}
-	return r.loops[number%n]
+	l := r.loops[number%len(r.loops)]
+	return l.transport, l.spawn
 }
 
 // cutAll ends all exchanges at once.

@@ -322,7 +322,7 @@ func (t *Transport) call(m *message, f *flight, now time.Duration) {
 	var c *conn
 	if c, f.err = t.exchange(background, m, t.deadline(now)); f.err == nil {
 		if c.take(m, f); f.err == nil {
-			f.kept = t.finish(c)
+			t.finish(c)
 		} else {
 			t.drop(c)
 		}
@@ -335,7 +335,7 @@ func (t *Transport) call(m *message, f *flight, now time.Duration) {
 
 // take reads the answer whose head has come, and notes it in f.
 func (c *conn) take(m *message, f *flight) {
-	f.code, f.firstByte, f.reused, f.served = c.head.code, c.first, c.reused, c.served
+	f.code, f.firstByte, f.reused = c.head.code, c.first, c.reused
 	if kindOfCode(f.code) != "" {
 		f.status = c.head.reason()
 	}

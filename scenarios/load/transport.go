@@ -205,16 +205,15 @@ func (t *Transport) open(ctx context.Context, addr string, by time.Time) (net.Co
 }
 
 // finish ends an exchange: the connection becomes idle if it can.
-func (t *Transport) finish(c *conn) (kept bool) {
+func (t *Transport) finish(c *conn) {
 	if c.unwatch() && c.reusable() {
 		c.reused = true
 		c.in.narrow()
 		if t.pool.put(c) {
-			return true
+			return
 		}
 	}
 	t.drop(c)
-	return false
 }
 
 // drop closes a connection that is in use.

@@ -73,8 +73,12 @@ func (c *crew) set(stage, n int) {
 	for number := range n {
 		if !c.here[number] {
 			c.here[number] = true
-			u := &user{crew: c, number: number}
-			u.settle(c.run.home(number, false))
+			by, begin := c.run.home(number)
+			u := &user{crew: c, number: number, caller: by}
+			if begin == nil {
+				begin = c.all.Go
+			}
+			begin(u.live)
 		}
 	}
 	close(c.changed)
@@ -113,46 +117,13 @@ type user struct {
 	crew   *crew
 	number int
 	caller caller
-	loop   *loop // that it lives on; nil: it has a goroutine
 	rng    *rand.Rand
 	timer  *time.Timer
 	flight flight
 	hit    Hit
 }
 
-// settle has the user live on a loop, or on a goroutine, from now on.
-func (u *user) settle(l *loop) {
-	if u.loop = l; l == nil {
-		u.caller = u.crew.run.caller
-		u.crew.all.Go(u.live)
-		return
-	}
-	u.caller = l.transport
-	l.spawn(u.live)
-}
-
-// moves has a user whose connection has ended settle where it is to make the
-// next; true: it lives there now. An error says nothing about the next.
-func (u *user) moves() bool {
-	f := &u.flight
-	if u.loop == nil || f.kept || f.err != nil {
-		return false
-	}
-	home := u.crew.run.home(u.number, f.served < fewExchanges)
-	if home == u.loop {
-		return false
-	}
-	// Loops end when no more users are wanted, and those who go on are.
-	u.crew.mu.Lock()
-	defer u.crew.mu.Unlock()
-	_, ok := u.crew.wants(u.number)
-	if ok {
-		u.settle(home)
-	}
-	return ok
-}
-
-// live sends requests until the user is one too many, or has moved.
+// live sends requests until the user is one too many.
 func (u *user) live() {
 	r := u.crew.run
 	for {
@@ -168,9 +139,6 @@ func (u *user) live() {
 		u.hit = u.flight.hit(sent, nil)
 		u.hit.Seq = u.flight.number
 		r.report(&u.hit)
-		if u.moves() {
-			return
-		}
 		u.think()
 	}
 }
