@@ -21,13 +21,9 @@ var programs = sync.OnceValues(func() (servers.Programs, error) {
 	return servers.FindPrograms(context.Background(), io.Discard)
 })
 
-// record traces requests and checks what holds of every trace.
-func record(t *testing.T, spec string, requests ...trace.Request) []*trace.Trace {
+// available is a model that can run here; CI has all of them.
+func available(t *testing.T, spec string) *servers.Configured {
 	t.Helper()
-	p, err := programs()
-	if err != nil {
-		t.Fatal(err)
-	}
 	model, err := servers.Resolve(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +34,17 @@ func record(t *testing.T, spec string, requests ...trace.Request) []*trace.Trace
 		}
 		t.Skip(err)
 	}
+	return model
+}
+
+// record traces requests and checks what holds of every trace.
+func record(t *testing.T, spec string, requests ...trace.Request) []*trace.Trace {
+	t.Helper()
+	p, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := available(t, spec)
 	for i := range requests {
 		requests[i].Timeout = 60 * time.Second
 	}
@@ -176,16 +183,7 @@ func TestBackingServiceIsAHop(t *testing.T) {
 	} {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
-			model, err := servers.Resolve(spec)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := model.Available(); err != nil {
-				if os.Getenv("LAB_REQUIRE") != "" {
-					t.Fatalf("LAB_REQUIRE is set: %v", err)
-				}
-				t.Skip(err)
-			}
+			model := available(t, spec)
 			request := trace.Request{Target: "/upstream?timeout=30000", Timeout: time.Minute}
 			traces, err := trace.Run(t.Context(), model, servers.Launch{Programs: p, Services: []servers.Backing{b}}, request)
 			if err != nil {
