@@ -18,7 +18,7 @@ func BenchmarkFalseAlarms(b *testing.B) {
 	alarms, told := map[string]int{}, 0
 	n := 0
 	for b.Loop() {
-		r := compared(b, "compare async --aa --scenario hello --for 120ms --warmup 40ms")
+		r := decidedly(b, "compare async --aa --scenario hello --for 120ms --warmup 40ms")
 		n++
 		for _, f := range r.NoiseFloor {
 			if f.Told {
@@ -36,8 +36,8 @@ func BenchmarkFalseAlarms(b *testing.B) {
 	if limit := max(1, n/20); alarms["goodput"] > limit {
 		b.Errorf("%d false alarms in %d comparisons, more than %d", alarms["goodput"], n, limit)
 	}
-	if told == n {
-		b.Error("no comparison had six valid trials a side: this machine is too busy")
+	if 10*told > n {
+		b.Errorf("%d comparisons of %d had fewer than six valid trials a side: this machine is too busy", told, n)
 	}
 }
 
@@ -48,7 +48,7 @@ func BenchmarkFalseAlarms(b *testing.B) {
 func BenchmarkPower(b *testing.B) {
 	found, undecidable, n := 0, 0, 0
 	for b.Loop() {
-		r := compared(b, "compare ten=prefork:workers=10 nine=prefork:workers=9 --scenario wait --for 300ms --warmup 120ms")
+		r := decidedly(b, "compare ten=prefork:workers=10 nine=prefork:workers=9 --scenario wait --for 650ms --warmup 120ms")
 		n++
 		if !decided(r) {
 			undecidable++
@@ -63,11 +63,23 @@ func BenchmarkPower(b *testing.B) {
 	b.ReportMetric(float64(found), "found")
 	b.ReportMetric(float64(undecidable), "undecidable")
 	b.Logf("of %d comparisons %d found the model that is 10 %% slower; %d had fewer than six valid trials a side", n, found, undecidable)
-	if able := n - undecidable; able == 0 {
-		b.Error("no comparison had six valid trials a side: this machine is too busy")
+	if able := n - undecidable; 10*undecidable > n {
+		b.Errorf("%d comparisons of %d had fewer than six valid trials a side: this machine is too busy", undecidable, n)
 	} else if 10*found < 9*able {
 		b.Errorf("%d of %d found, fewer than 9 in 10", found, able)
 	}
+}
+
+// decidedly is compared, made anew, twice at the most, where other programs took
+// the machine from too many of its trials.
+func decidedly(b *testing.B, args string) (r *reports.Report) {
+	b.Helper()
+	for range 3 {
+		if r = compared(b, args); decided(r) {
+			break
+		}
+	}
+	return r
 }
 
 // compared runs a comparison and reads its report. An expectation that isn't
