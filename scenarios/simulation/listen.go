@@ -3,6 +3,8 @@ package simulation
 import (
 	"math"
 	"time"
+
+	"gatewaylab/scenarios/load"
 )
 
 // A listener is a listen queue and the processes that accept from it.
@@ -136,8 +138,23 @@ func (s *sim) connect(r int32) bool {
 	}
 	// The kernel drops what finds the queue full; the client's tries again after
 	// 1 s, then twice as long each time (RFC 6298 section 5.5).
-	s.events.push(event{at: s.now + int64(time.Second)<<min(q.knocks, 6), of: r, generation: q.generation, what: knocking})
+	s.events.push(event{at: s.now + int64(time.Second)<<q.knocks, of: r, generation: q.generation, what: knocking})
 	return false
+}
+
+// lastKnock is how many times the client's kernel tries again before it tells
+// that the connection has timed out: Linux's tcp_syn_retries, 127 s in all.
+const lastKnock = 6
+
+// knock tries again to connect a request that found the listen queue full.
+func (s *sim) knock(r int32) {
+	q := &s.requests[r]
+	if q.knocks == lastKnock {
+		s.refuse(r, load.KindTimeout, 0)
+		return
+	}
+	q.knocks++
+	s.enter(r)
 }
 
 // connection is the process of a connection that is open and idle.

@@ -142,7 +142,9 @@ func (c *Config) Check() error {
 	return nil
 }
 
-// Run simulates an attack to its end.
+// Run simulates an attack to its end. That comes even where nobody loses
+// patience: a client's kernel gives up a connection that is never accepted, and
+// whatever else nothing will ever answer is left unfinished.
 func Run(c *Config) (*Summary, error) {
 	s, err := newSim(c)
 	if err != nil {
@@ -278,6 +280,7 @@ func (s *sim) run() {
 	}
 	s.now = max(s.now, s.length)
 	for s.oldest != none { // a closed loop is cut
+		s.tally.Unfinished++
 		s.ended(s.oldest, outcome{cut: true})
 	}
 	s.tally.end(s)
@@ -304,8 +307,7 @@ func (s *sim) happen() {
 		s.crew.set(s, int(e.of))
 	case knocking:
 		if s.requests[e.of].generation == e.generation {
-			s.requests[e.of].knocks++
-			s.enter(e.of)
+			s.knock(e.of)
 		}
 	case killing:
 		if s.requests[e.of].generation == e.generation {

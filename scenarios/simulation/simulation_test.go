@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -160,6 +161,33 @@ func TestClosedLoops(t *testing.T) {
 	for n, want := range map[int]float64{1: 20, 4: 80, 8: 100, 16: 100} {
 		s := simulate(t, &Config{Attack: closed(20, 0, 20*time.Second), Demand: locked, Server: workers(n), From: time.Second})
 		within(t, "one lock", s.Goodput(), want, .01)
+	}
+}
+
+// A run ends although nobody loses patience and nothing is ever answered: those
+// in the queue are left, and those who are never let into it are told so.
+func TestRunEndsWhereNothingIsAnswered(t *testing.T) {
+	v := workers(1)
+	v.Backlog = 4
+	hangs := func(int, []int64, uint64) Demand { return Demand{Hang: true} }
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ended := make(chan *Summary, 1)
+	go func() {
+		s, err := Run(&Config{Attack: poisson(10, 100, 1), Demand: hangs, Server: v})
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- s
+	}()
+	select {
+	case s := <-ended:
+		// One is served, and a queue of so many holds one more (listen(2)).
+		if s == nil || s.Unfinished != 6 || s.TimedOut+s.Unfinished != s.Requests || s.Succeeded > 0 {
+			t.Errorf("%+v", s)
+		}
+	case <-ctx.Done():
+		t.Error("it goes on and on")
 	}
 }
 

@@ -18,6 +18,7 @@ type Summary struct {
 	Failed     uint64
 	TimedOut   uint64        // of Failed, given up by their clients
 	TurnedAway uint64        // of Failed, answered 503
+	Unfinished uint64        // under way at the end: those of a closed loop, and those that nothing would ever have answered
 	Response   time.Duration // the mean of the successful
 	// Means over the window: slots that held a request, requests that waited for
 	// a slot, a thread or a lock, cores in use by all that is simulated.
