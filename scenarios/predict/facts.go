@@ -23,9 +23,10 @@ type facts struct {
 	m     Machine
 	costs Costs
 
-	slots   int // requests at a time, of a queue; 0 = as many as come
+	slots   int // requests at a time, of a queue; 0 = as many as come: where connections are fewer, those
 	split   int // queues that arrivals are split among at random
 	threads int // that requests share for blocking and computing; 0 = each its own
+	pool    pool
 
 	held     theory.Mix // that a request holds a slot
 	blocked  theory.Mix // of that, the shared thread
@@ -47,6 +48,7 @@ func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 		f.split = c.Instances()
 		f.slots /= f.split
 	}
+	f.pool = f.connections()
 	var held, blocked []theory.Mix
 	var weights []float64
 	sum, kinds := 0.0, 0
@@ -58,22 +60,27 @@ func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 		}
 		w := cmp.Or(r.Weight, 1)
 		d := demands[i]
-		mix, exponential := f.mix(r, d)
+		mix, exponential, other := f.mix(r, d)
 		held, weights = append(held, mix), append(weights, w)
 		blocked = append(blocked, theory.Fixed(float64(d.Block)/1e3))
 		f.wait += w * float64(d.Wait) / 1e3
-		f.lock += w * float64(d.Lock) / 1e3
+		if d.Query == 0 { // with one query at a time nobody waits for a lock in it
+			f.lock += w * float64(d.Lock) / 1e3
+		}
 		f.work += w * float64(d.Units) * costs.Unit.Seconds()
-		f.random = f.random || mix.CV2() > 0
+		f.random = f.random || other || mix.CV2() > 0
 		f.memory = exponential
 		kinds++
 		sum += w
-		if unpriced(r) && f.unpriced == "" {
+		if unpriced(r, d) && f.unpriced == "" {
 			f.unpriced = r.Title()
 		}
 	}
 	if sum == 0 {
 		return f
+	}
+	if f.pool.each > 0 && f.pool.whole {
+		f.slots = f.pool.each * f.pool.processes / f.split
 	}
 	f.wait, f.lock, f.work = f.wait/sum, f.lock/sum, f.work/sum
 	f.random = f.random || kinds > 1
@@ -88,54 +95,71 @@ func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 }
 
 // unpriced says whether what a request costs has never been measured for
-// itself: reading a body, sending a file, a message.
-func unpriced(r *scenarios.Request) bool {
-	path, _, _ := strings.Cut(r.Path, "?")
+// itself: reading a body, sending a file, a message, a query that computes.
+func unpriced(r *scenarios.Request, d app.Demand) bool {
+	path, query, _ := strings.Cut(r.Path, "?")
 	switch path {
+	case "/db":
+		return d.Query == 0 || strings.Contains(query, "rows=")
 	case "/hello", "/wait", "/cpu", "/mixed", "/locked", "/block", "/stream", "/upstream", "/ws":
 		return r.Size > 1<<10 || len(r.Body) > 1<<10
 	}
 	return !strings.HasPrefix(path, "/static/")
 }
 
-// mix is how long a request waits, and whether that is exponential.
-func (f *facts) mix(r *scenarios.Request, d app.Demand) (m theory.Mix, exponential bool) {
+// mix is how long a request waits, and whether that is exponential. Other says
+// that something else in which requests differ is drawn.
+func (f *facts) mix(r *scenarios.Request, d app.Demand) (m theory.Mix, exponential, other bool) {
 	wait := float64(d.Wait) / 1e3
-	if b, ok := f.backing(r); ok {
+	if _, b, ok := f.backing(r); ok {
 		cv := b.Delay.CV()
 		mean := b.Delay.Mean().Seconds()
-		return theory.Mix{Mean: mean, Square: mean * mean * (1 + cv*cv)}, strings.HasPrefix(b.Delay.String(), "exponential")
+		return theory.Mix{Mean: mean, Square: mean * mean * (1 + cv*cv)}, strings.HasPrefix(b.Delay.String(), "exponential"), false
 	}
-	_, text, drawn := strings.Cut(r.Path, "{")
-	text, _, _ = strings.Cut(text, "}")
-	words := strings.Fields(text)
+	words, other := drawn(r.Path)
 	switch {
-	case drawn && len(words) == 2 && words[0] == "exponential":
-		return theory.Exponential(wait), d.Units == 0 && d.Lock == 0
-	case drawn && len(words) == 3 && words[0] == "uniform":
+	case len(words) == 2 && words[0] == "exponential":
+		return theory.Exponential(wait), !other && d.Units == 0 && d.Lock == 0, other
+	case len(words) == 3 && words[0] == "uniform":
 		low, _ := strconv.ParseFloat(words[1], 64) // Scenario.Check has read them
 		high, _ := strconv.ParseFloat(words[2], 64)
-		return theory.Uniform(low/1e3, high/1e3).Plus(wait - (low+high)/2e3), false
+		return theory.Uniform(low/1e3, high/1e3).Plus(wait - (low+high)/2e3), false, other
 	}
-	return theory.Fixed(wait), false
+	return theory.Fixed(wait), false, other
 }
 
-// backing is the service that a request calls.
-func (f *facts) backing(r *scenarios.Request) (latency.Config, bool) {
+// drawn is the distribution that a path has in the place of a time, in words;
+// other says that it has one in the place of anything else that matters. Which
+// row of a table is asked for doesn't.
+func drawn(path string) (words []string, other bool) {
+	_, query, _ := strings.Cut(path, "?")
+	for pair := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		text, draws := strings.CutPrefix(value, "{")
+		text, _, _ = strings.Cut(text, "}")
+		switch {
+		case !draws || key == "key":
+		case words == nil && (key == "ms" || key == "wait" || key == "hold"):
+			words = strings.Fields(text)
+		default:
+			other = true
+		}
+	}
+	return words, other
+}
+
+// backing is the service that a request calls, by its place among the
+// scenario's.
+func (f *facts) backing(r *scenarios.Request) (int, latency.Config, bool) {
 	path, _, _ := strings.Cut(r.Path, "?")
-	for _, b := range f.sc.Backing {
+	for i, b := range f.sc.Backing {
 		if path == b.Route() {
 			if c, err := latency.ParseConfig(b.Settings); err == nil {
-				return c, true
+				return i, c, true
 			}
 		}
 	}
-	return latency.Config{}, false
-}
-
-// queries says whether requests hold a connection of a pool for a while.
-func (f *facts) queries() bool {
-	return slices.ContainsFunc(f.sc.Demands(), func(d app.Demand) bool { return d.Query > 0 })
+	return 0, latency.Config{}, false
 }
 
 // spoken says whether the model speaks the scenario's protocol, as the table of
@@ -162,14 +186,16 @@ func (f *facts) excluded() string {
 		return fmt.Sprintf("%s doesn't speak %s", c.Spec, sc.Protocol)
 	}
 	for i := range sc.Requests {
-		b, ok := f.backing(&sc.Requests[i])
+		_, b, ok := f.backing(&sc.Requests[i])
 		if ok && (b.Rate > 0 || b.Places > 0 || b.Failures > 0 || b.Closes > 0) {
 			return "the backing service has a limit of its own, or fails: that is a second queue behind the first"
 		}
 	}
 	switch balance := c.FrontSettings["balance"]; {
-	case f.queries():
-		return "requests wait for one of their process's connections to the database besides: a second queue behind the first"
+	case f.contended() != "":
+		return f.contended()
+	case f.pool.each > 0 && !f.pool.whole:
+		return "requests wait, and some of them for one of their process's connections to the database: a second queue behind the first"
 	case sc.Faulty():
 		return "what requests meant to do harm break, and when, is a matter of chance"
 	case len(sc.Beside) > 0 && !f.buffers() && f.slots > 0:

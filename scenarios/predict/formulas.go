@@ -12,6 +12,10 @@ import (
 // be for a formula for the long run to say what is seen in it.
 const settled = 20
 
+// knee is how near to each other, as the logarithm of their ratio, the two
+// bounds of a closed loop are where the least irregularity keeps it below both.
+const knee = .2
+
 func formula(name, rests string, goodput, response float64) Prediction {
 	p := Prediction{
 		Method: Formula, Name: name, Rests: rests, Goodput: goodput,
@@ -47,6 +51,9 @@ func (f *facts) sending() float64 {
 // open is a stage with a constant rate of arrivals.
 func (f *facts) open(st *load.Stage) Prediction {
 	rate, s := st.From, f.held.Mean
+	if f.pools() > 1 {
+		return none(0, "arrivals at each process's connections to the database are neither random nor evenly spaced")
+	}
 	cores := rate * (f.cpu + f.sending()) / float64(f.m.Cores)
 	switch {
 	case f.lock > 0:
@@ -140,7 +147,7 @@ func (f *facts) overload(st *load.Stage) Prediction {
 
 // backlog is how many connections wait before the model; 0 if that is no bound.
 func (f *facts) backlog() int {
-	if _, ok := f.c.Settings["backlog"]; !ok || f.c.Front != nil {
+	if _, ok := f.c.Settings["backlog"]; !ok || f.c.Front != nil || f.c.Slots() == 0 {
 		return 0
 	}
 	return f.c.Settings.Int("backlog")
@@ -174,21 +181,15 @@ func (f *facts) loop(st *load.Stage) Prediction {
 
 // closed is a stage with a number of users.
 func (f *facts) closed(st *load.Stage) Prediction {
-	n, think, s := st.UsersFrom, st.Think.Seconds(), f.held.Mean
+	n, think := st.UsersFrom, st.Think.Seconds()
 	computes := f.cpu + f.sending()
 	if f.cpu < trifle*f.wait {
 		computes = 0
 	}
-	switch {
-	case s+think == 0 && computes == 0:
-		return none(0, "nothing is known of what a request takes")
-	case f.threads > 0 && (f.blocked.Mean > 0 || f.work > 0) && f.wait > f.blocked.Mean:
-		return none(0, "requests wait, and then for a thread that they share")
-	case f.places() > 0 && n > f.places():
-		return none(0, "%d users want a connection and the model keeps %d at a time", n, f.places())
-	case f.split > 1:
-		return none(0, "which instance a user is sent to is drawn anew each time")
-	case f.slots > 0 && think > 0:
+	if why := f.between(n, think, computes); why != "" {
+		return none(0, "%s", why)
+	}
+	if f.slots > 0 && think > 0 {
 		return f.sources(st)
 	}
 	inside := n // requests that hold a slot, at most
@@ -216,6 +217,9 @@ func (f *facts) closed(st *load.Stage) Prediction {
 		name, rests = "M/M/c//N", "the cores share themselves out among all who compute"
 	case inside < n:
 		name, rests = "c/S", "somebody always waits, so no worker is ever idle"
+		if f.pool.each > 0 {
+			rests = "somebody always waits, so no connection is ever idle"
+		}
 	}
 	r := theory.ResponseTimeLaw(float64(n), x, think)
 	if r > f.sc.Timeout.Seconds() {
@@ -231,6 +235,26 @@ func (f *facts) closed(st *load.Stage) Prediction {
 		p = p.all(r)
 	}
 	return p
+}
+
+// between says why n users of a closed stage are in each other's way as no
+// formula has it; "" if none are.
+func (f *facts) between(n int, think, computes float64) string {
+	switch {
+	case f.held.Mean+think == 0 && computes == 0:
+		return "nothing is known of what a request takes"
+	case f.threads > 0 && (f.blocked.Mean > 0 || f.work > 0) && f.wait > f.blocked.Mean:
+		return "requests wait, and then for a thread that they share"
+	case f.places() > 0 && n > f.places():
+		return fmt.Sprintf("%d users want a connection and the model keeps %d at a time", n, f.places())
+	case f.pools() > 1 && n < 2*f.slots:
+		return "whether a process is sent more users than it has connections to the database is a matter of chance"
+	case f.pool.each > 0 && computes > 0:
+		return "requests wait for a core and for a connection to the database: two queues, one behind the other"
+	case f.split > 1:
+		return "which instance a user is sent to is drawn anew each time"
+	}
+	return ""
 }
 
 // threaded is the most that the threads which requests share can do; +Inf
@@ -261,6 +285,16 @@ func (f *facts) places() int {
 
 // sources is a closed stage of users who think, before slots.
 func (f *facts) sources(st *load.Stage) Prediction {
+	asked, done := theory.Bounds(st.UsersFrom, st.Think.Seconds(), theory.Station{Servers: f.slots, Demand: f.held.Mean})
+	if regular := !f.random && !st.ThinkExponential; regular && math.Abs(math.Log(asked/done)) > knee {
+		x := min(asked, done)
+		r := theory.ResponseTimeLaw(float64(st.UsersFrom), x, st.Think.Seconds())
+		p := formula("asymptotic bounds", "think and service times are always the same: either nobody waits or the queue is never empty", x, r)
+		if asked < done || f.slots == 1 {
+			p = p.all(r)
+		}
+		return p.with(theory.Utilisation(x, f.held.Mean, f.slots), theory.Little(x, r-f.held.Mean))
+	}
 	q := theory.FiniteSource{Users: st.UsersFrom, Think: st.Think.Seconds(), Service: f.held.Mean, Servers: f.slots}
 	x, r, waits := q.Solve()
 	if !(f.memory && st.ThinkExponential) && waits > .05 {

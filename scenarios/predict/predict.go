@@ -99,7 +99,7 @@ func (f *facts) stage(i int) Prediction {
 	}
 	p.Stage = i
 	if p.Method == Formula {
-		p.Rests = join(p.Rests, f.rests())
+		p.Rests = join(join(p.Rests, f.pool.words), f.rests())
 	}
 	return p
 }

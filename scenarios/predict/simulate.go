@@ -2,7 +2,7 @@ package predict
 
 import (
 	"fmt"
-	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,12 +24,12 @@ func Simulate(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 	}
 	a := sc.Traffic(seed, ref.Trial)
 	y := scenarios.NewTally(ref, sc)
-	d, err := newDemands(f, a.Seed)
+	d, err := newDemands(f)
 	if err != nil {
 		return nil, nil, err
 	}
 	sum, err := simulation.Run(&simulation.Config{
-		Attack: a, Demand: d.of, Aside: d.beside, Server: f.server(),
+		Attack: a, Demand: d.of, Aside: d.beside, Server: f.server(a.Seed),
 		From: sc.Warmup, To: sc.Warmup + sc.For(), Each: y.Hit, Beside: y.Beside,
 	})
 	if err != nil {
@@ -54,14 +54,11 @@ func (f *facts) beyond() string {
 			return "the times of a replay's arrivals are not saved with a run"
 		}
 	}
-	for i := range f.sc.Requests {
-		if b, ok := f.backing(&f.sc.Requests[i]); ok && b.Rate > 0 {
-			return "the backing service's own rate is not simulated"
-		}
-	}
 	switch {
-	case f.queries():
-		return "a process's pool of connections to the database is not simulated"
+	case f.contended() != "":
+		return f.contended()
+	case !f.costs.Known && f.turnsAway():
+		return "a call that the backing service turns away is over at once, but for CPU time that has to be measured once"
 	case !spoken(f.sc, c):
 		return fmt.Sprintf("%s doesn't speak %s", c.Spec, f.sc.Protocol)
 	case c.Model.Real != nil:
@@ -78,13 +75,13 @@ func (f *facts) beyond() string {
 const usualRestart = 30 * time.Millisecond
 
 // server is the model as the simulation has it.
-func (f *facts) server() simulation.Server {
+func (f *facts) server(seed uint64) simulation.Server {
 	c := f.c
 	v := simulation.Server{
 		Cores: f.m.Cores, Instances: c.Instances(), Processes: 1, Overhead: f.costs.Request,
 		Backlog: setting(c.Settings, "backlog", 2048), Restart: usualRestart, Buffers: f.buffers(),
 	}
-	if f.costs.Request.Seconds() < trifle*f.wait {
+	if f.costs.Request.Seconds() < trifle*f.wait && !f.turnsAway() {
 		v.Overhead = 0
 	}
 	if f.m.Shared && v.Overhead > 0 {
@@ -111,7 +108,7 @@ func (f *facts) server() simulation.Server {
 			v.Slots, v.Timeout = c.Settings.Int("requests"), 0
 		}
 	}
-	v.Pools = f.pools()
+	v.Queries, v.Services = f.pool.each, f.services(seed)
 	if c.Front != nil {
 		v.Front = f.front()
 	}
@@ -130,16 +127,31 @@ func (f *facts) front() *simulation.Front {
 	return front
 }
 
-// pools are the places of the scenario's backing services.
-func (f *facts) pools() (places []int) {
-	for i := range f.sc.Requests {
-		b, ok := f.backing(&f.sc.Requests[i])
-		places = append(places, 1<<20)
-		if ok && b.Places > 0 {
-			places[i] = b.Places
+// turnsAway says whether users may find a backing service's line full, and ask
+// again at once.
+func (f *facts) turnsAway() bool {
+	users := 0
+	for i := range f.sc.Stages {
+		_, n := f.sc.Stages[i].Peak()
+		users = max(users, n)
+	}
+	return slices.ContainsFunc(f.sc.Requests, func(r scenarios.Request) bool {
+		_, b, calls := f.backing(&r)
+		return calls && (b.Rate > 0 || b.Places > 0) && users > b.Queue+b.Places
+	})
+}
+
+// services are the scenario's backing services, by their places there. Nobody
+// calls a database as one.
+func (f *facts) services(seed uint64) []simulation.Service {
+	all := make([]simulation.Service, len(f.sc.Backing))
+	for i, b := range f.sc.Backing {
+		if c, err := latency.ParseConfig(b.Settings); err == nil {
+			c.Seed = seed + uint64(i)
+			all[i] = latency.Foresee(c)
 		}
 	}
-	return places
+	return all
 }
 
 func setting(s servers.Settings, key string, usual int) int {
@@ -159,24 +171,25 @@ func duration(s servers.Settings, key string) time.Duration {
 
 // demands say what each hit asks for.
 type demands struct {
-	f      *facts
-	known  []map[int64]app.Demand // by request and the only number drawn
-	fixed  []app.Demand
-	delays []latency.Delay // of the backing service that a request calls
-	called []bool
-	aside  []simulation.Demand
-	pcg    rand.PCG
-	rng    *rand.Rand
-	seed   uint64
+	f     *facts
+	known []map[int64]app.Demand // by request and the only number drawn
+	fixed []app.Demand
+	calls []int  // the backing service that a request calls, from 1; 0 = none
+	asks  []bool // a database
+	aside []simulation.Demand
 }
 
-func newDemands(f *facts, seed uint64) (*demands, error) {
-	d := &demands{f: f, seed: seed, fixed: f.sc.Demands()}
-	d.rng = rand.New(&d.pcg)
+func newDemands(f *facts) (*demands, error) {
+	d := &demands{f: f, fixed: f.sc.Demands()}
 	for i := range f.sc.Requests {
-		b, ok := f.backing(&f.sc.Requests[i])
-		d.known, d.delays, d.called = append(d.known, nil), append(d.delays, b.Delay), append(d.called, ok)
-		if strings.Contains(f.sc.Requests[i].Path, "{") {
+		r := &f.sc.Requests[i]
+		service := 0
+		if k, _, ok := f.backing(r); ok {
+			service = k + 1
+		}
+		_, asks := f.database(r)
+		d.known, d.calls, d.asks = append(d.known, nil), append(d.calls, service), append(d.asks, asks)
+		if words, other := drawn(r.Path); other || words != nil {
 			d.known[i] = map[int64]app.Demand{}
 		}
 	}
@@ -218,18 +231,21 @@ func answerSize(path string) int64 {
 
 func (d *demands) convert(a app.Demand) simulation.Demand {
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	if a.Query > 0 {
+		a.Lock = 0 // one query at a time, or it isn't simulated
+	}
 	return simulation.Demand{
-		Wait: ms(a.Wait - a.Lock - a.Block), Block: ms(a.Block), Lock: ms(a.Lock), Work: time.Duration(a.Units) * d.f.costs.Unit,
+		Wait: ms(a.Wait - a.Lock - a.Block - a.Query), Block: ms(a.Block), Lock: ms(a.Lock), Query: ms(a.Query),
+		Work: time.Duration(a.Units) * d.f.costs.Unit,
 	}
 }
 
-func (d *demands) of(request int, drawn []int64, number uint64) simulation.Demand {
+func (d *demands) of(request int, drawn []int64, _ uint64) simulation.Demand {
 	r := &d.f.sc.Requests[request]
 	path, _, _ := strings.Cut(r.Path, "?")
 	switch {
-	case d.called[request]:
-		d.pcg.Seed(d.seed, number^0x6465_6c61)
-		return simulation.Demand{Pool: request + 1, Pooled: d.delays[request].Draw(d.rng), Fault: r.Fault}
+	case d.calls[request] > 0:
+		return simulation.Demand{Call: d.calls[request], Patience: time.Duration(app.PatienceOf(r.Path)) * time.Millisecond, Fault: r.Fault}
 	case path == "/hang":
 		return simulation.Demand{Hang: true, Fault: r.Fault}
 	case path == "/crash":
@@ -240,6 +256,9 @@ func (d *demands) of(request int, drawn []int64, number uint64) simulation.Deman
 		asks = d.drawn(cache, r.Path, drawn)
 	}
 	s := d.convert(asks)
+	if d.asks[request] {
+		s.Query = max(s.Query, 1) // it waits for a connection, however short the query is
+	}
 	s.Fault = r.Fault
 	return s
 }

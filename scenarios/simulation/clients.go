@@ -70,14 +70,18 @@ func (s *sim) send(p promise, user int32) {
 func (s *sim) ask(q *request, d *Demand) {
 	all := &q.todo
 	all[taking], all[own], all[waiting], all[blocking] = int64(d.Taking), int64(s.Server.Overhead+s.Server.Start), int64(d.Wait), int64(d.Block)
-	all[pooled], all[working], all[locking], all[giving] = int64(d.Pooled), int64(d.Work), int64(d.Lock), int64(d.Giving)
+	all[asking], all[working], all[locking], all[giving] = int64(d.Query), int64(d.Work), int64(d.Lock), int64(d.Giving)
 	q.asks = 0
 	for phase, t := range all {
 		if t != 0 {
 			q.asks |= 1 << phase
 		}
 	}
-	q.pool = int32(d.Pool)
+	q.call = int32(d.Call)
+	if d.Call > 0 {
+		all[asking] = int64(d.Patience)
+		q.asks |= 1 << asking
+	}
 	if q.asks == 0 && s.Server.Sending == 0 {
 		q.todo[waiting] = 1 // or a closed loop would turn round for ever in no time
 		q.asks = 1 << waiting
@@ -178,10 +182,10 @@ func (c *crew) wake(s *sim, u int) {
 
 // answered has a user think, and then send again. That goes by way of an
 // event even if there is nothing to think about: what else happens at this
-// moment comes first.
-func (c *crew) answered(s *sim, u int32, failed bool) {
+// moment comes first. Lost says that it has lost its connection.
+func (c *crew) answered(s *sim, u int32, lost bool) {
 	who := &c.users[u]
-	if failed {
+	if lost {
 		who.process = none
 	}
 	st := &s.Attack.Stages[c.stage]

@@ -48,7 +48,7 @@ func (s *sim) letGo(r int32) {
 		s.tally.queue(s, -1)
 	case part == 1:
 		s.cores.drop(r)
-		if at == nil || phase != pooled && phase != locking { // a thread dies with its process
+		if at == nil || phase != locking { // a thread or a connection dies with its process
 			return
 		}
 		if at.queue.first != none {
@@ -104,6 +104,6 @@ func (s *sim) die(p int32) {
 func (s *sim) restarted(p int32) {
 	pr := &s.processes[p]
 	pr.dead = false
-	pr.loop, pr.pool = newStation(1), newStation(s.Server.Pool)
+	pr.loop, pr.pool, pr.database = newStation(1), newStation(s.Server.Pool), newStation(s.Server.Queries)
 	s.admitNext(p)
 }

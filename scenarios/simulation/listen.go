@@ -25,7 +25,8 @@ type process struct {
 	queue              fifo // of those that wait for one inside
 	open               int  // connections kept
 	loop, pool         station
-	dead, resting      bool // resting: it is among its listener's free ones
+	database           station // its connections
+	dead, resting      bool    // resting: it is among its listener's free ones
 }
 
 // build makes listeners and processes.
@@ -44,7 +45,7 @@ func (s *sim) build() {
 		for range v.Processes {
 			l.processes = append(l.processes, int32(len(s.processes)))
 			s.processes = append(s.processes, process{
-				listener: int32(len(s.listeners) - 1), instance: int32(i), queue: newFifo(), loop: newStation(1), pool: newStation(v.Pool),
+				listener: int32(len(s.listeners) - 1), instance: int32(i), queue: newFifo(), loop: newStation(1), pool: newStation(v.Pool), database: newStation(v.Queries),
 			})
 		}
 	}
@@ -209,8 +210,10 @@ func (s *sim) hold(p, r int32) {
 	q.process = p
 	q.flags &^= waits
 	if v.Front != nil && v.Front.Slow > 1 && pr.instance == 0 {
-		for _, phase := range []int{waiting, blocking, pooled, locking} {
-			q.todo[phase] *= int64(v.Front.Slow)
+		for _, phase := range []int{waiting, blocking, asking, locking} {
+			if phase != asking || q.call == 0 { // a call is another's to take
+				q.todo[phase] *= int64(v.Front.Slow)
+			}
 		}
 	}
 	if v.Timeout > 0 {

@@ -10,7 +10,7 @@ const (
 	own    // the server's own CPU time for it
 	waiting
 	blocking
-	pooled
+	asking // the database or another service
 	working
 	locking
 	giving
@@ -44,7 +44,7 @@ type request struct {
 	back       int32
 	kind       int32
 	stage      int32
-	pool       int32
+	call       int32
 	step       uint8
 	knocks     uint8
 	flags      uint8
@@ -58,7 +58,8 @@ const (
 	hangs
 	crashes
 	harmful
-	failing // what the server will answer is an error
+	failing // what the server will answer is an error: 502,
+	overdue // or 504
 	placed  // it has a place at the front's instance
 	waits   // it stands in a queue for a slot
 )

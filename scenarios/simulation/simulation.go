@@ -56,12 +56,21 @@ type Demand struct {
 	Hang   bool          // it never ends
 	Crash  bool          // it kills the process that serves it
 	Fault  bool          // it is meant to do harm
-	// Pools are waits of which only so many can go on at a time, see
-	// Server.Pools; 0 = none.
-	Pool int
-	// Pooled is how long it holds its place in the pool.
-	Pooled time.Duration
+	// Query is how long it holds one of its process's connections to the
+	// database, see Server.Queries.
+	Query time.Duration
+	// Call is the service that it calls in place of that, by its place in
+	// Server.Services, from 1; 0 = none. A call that takes longer than Patience
+	// has failed; 0 = it may take as long as it likes.
+	Call     int
+	Patience time.Duration
 }
+
+// A Service is what requests call and wait for. It is told of each call when it
+// comes, in their order, and says when it begins with it, when it ends, and
+// whether the answer is a good one. What it has been told it remembers, so it is
+// of use for one run.
+type Service func(now time.Duration) (begins, ends time.Duration, good bool)
 
 // A Server is how requests are mapped onto processes, threads and cores.
 type Server struct {
@@ -106,9 +115,12 @@ type Server struct {
 	// Buffers says that slow clients hold no slot: requests are taken in before
 	// they are served, and answers are taken off the server's hands.
 	Buffers bool
-	// Pools are places in something that all requests share, such as a database's
-	// connections; Demand.Pool names one by its place in the list, from 1.
-	Pools []int
+	// Queries is how many queries each process makes of the database at a time:
+	// the size of its pool of connections, for which requests wait in the order
+	// in which they came. 0 = as many as come.
+	Queries int
+	// Services are what all processes call.
+	Services []Service
 }
 
 // A Front stands before the instances of a model.
@@ -131,8 +143,8 @@ func (c *Config) Check() error {
 		return errors.New("simulation: it isn't said what requests ask for")
 	case s.Cores < 1 || s.Instances < 1 || s.Processes < 1:
 		return fmt.Errorf("simulation: %d cores, %d instances with %d processes: there must be at least 1 of each", s.Cores, s.Instances, s.Processes)
-	case s.Slots < 0 || s.Queue < 0 || s.Backlog < 0 || s.Pool < 0 || s.Connections < 0:
-		return errors.New("simulation: slots, queue, backlog, pool and connections must be 0 or more")
+	case s.Slots < 0 || s.Queue < 0 || s.Backlog < 0 || s.Pool < 0 || s.Connections < 0 || s.Queries < 0:
+		return errors.New("simulation: slots, queue, backlog, pool, connections and queries must be 0 or more")
 	}
 	for i := range c.Attack.Stages {
 		if err := c.Attack.Stages[i].Check(); err != nil {
@@ -190,7 +202,6 @@ type sim struct {
 	backs      []back
 	frontWaits int
 	lock       station
-	pools      []station
 	idle       []int32 // processes of the open stages' idle connections, the last used last
 	tally      tally
 	single     bool // each process does one thing at a time, and holds no connection besides
@@ -231,9 +242,6 @@ func newSim(c *Config) (*sim, error) {
 	}
 	s.open = a.Stages[len(a.Stages)-1].Open()
 	s.cores = cores{n: int64(c.Server.Cores), at: never}
-	for _, places := range c.Server.Pools {
-		s.pools = append(s.pools, newStation(places))
-	}
 	s.build()
 	s.tally.begin(s)
 	s.crew.begin(s)

@@ -164,6 +164,74 @@ func TestClosedLoops(t *testing.T) {
 	}
 }
 
+// A process's connections to the database are as many servers, however many
+// threads or coroutines wait for one.
+func TestConnectionsAreAQueue(t *testing.T) {
+	const n, mean = 300_000, 50 * time.Millisecond
+	random := exponential(7, mean)
+	queries := func(k int, d []int64, number uint64) Demand { return Demand{Query: random(k, d, number).Wait} }
+	q := theory.MMC{Rate: 60, Service: mean.Seconds(), Servers: 4}
+	for name, v := range map[string]Server{
+		"coroutines": {Cores: 1, Instances: 1, Processes: 1, Keeps: true, Queries: 4},
+		"threads":    {Cores: 1, Instances: 1, Processes: 1, Slots: 16, Backlog: 1 << 20, Queries: 4},
+		"workers":    {Cores: 1, Instances: 1, Processes: 4, Slots: 1, Backlog: 1 << 20, Queries: 8},
+	} {
+		s := simulate(t, &Config{Attack: poisson(60, n, 3), Demand: queries, Server: v})
+		within(t, name+" response", s.Response.Seconds(), q.Response(), .03)
+		within(t, name+" queue", s.Queue, q.Queue(), .06)
+	}
+	each := Server{Cores: 1, Instances: 2, Processes: 1, Keeps: true, Queries: 4, Front: &Front{Balance: "random"}}
+	s := simulate(t, &Config{Attack: poisson(120, n, 3), Demand: queries, Server: each})
+	within(t, "a pool for each instance", s.Response.Seconds(), q.Response(), .03)
+
+	fixed := func(int, []int64, uint64) Demand { return Demand{Query: 20 * time.Millisecond} }
+	for _, row := range []struct{ processes, slots, queries, atOnce int }{
+		{1, 0, 4, 4}, {1, 16, 4, 4}, {1, 16, 16, 16}, {1, 0, 64, 32}, {2, 8, 4, 8}, {4, 1, 8, 4},
+	} {
+		v := Server{Cores: 1, Instances: 1, Processes: row.processes, Slots: row.slots, Backlog: 1 << 10, Queries: row.queries}
+		s := simulate(t, &Config{Attack: closed(32, 0, 20*time.Second), Demand: fixed, Server: v, From: time.Second})
+		x := theory.Ceiling(row.atOnce, .02)
+		within(t, "c/S", s.Goodput(), x, 1e-3)
+		within(t, "R = N/X", s.Response.Seconds(), 32/x, 1e-3)
+	}
+}
+
+// What a service says of a call is what becomes of the request, unless it loses
+// patience before.
+func TestServices(t *testing.T) {
+	every := func(gap, delay time.Duration, bad uint64) Service { // one call after another
+		var next time.Duration
+		var n uint64
+		return func(now time.Duration) (begins, ends time.Duration, good bool) {
+			begins = max(now, next)
+			next = begins + gap
+			n++
+			return begins, begins + delay, bad == 0 || n%bad > 0
+		}
+	}
+	async := Server{Cores: 1, Instances: 1, Processes: 1, Keeps: true}
+	run := func(d Demand, service Service) *Summary {
+		v := async
+		v.Services = []Service{func(time.Duration) (begins, ends time.Duration, good bool) {
+			t.Error("the wrong service is called")
+			return 0, 0, false
+		}, service}
+		d.Call = 2
+		return simulate(t, &Config{Attack: poisson(80, 200_000, 9), Demand: func(int, []int64, uint64) Demand { return d }, Server: v})
+	}
+	s := run(Demand{}, every(10*time.Millisecond, 30*time.Millisecond, 0))
+	q := theory.MD1(80, .01)
+	within(t, "response", s.Response.Seconds(), q.Wait()+.03, .02)
+	within(t, "queue", s.Queue, q.Queue(), .05)
+	s = run(Demand{}, every(0, 30*time.Millisecond, 10))
+	within(t, "failed", float64(s.Failed), float64(s.Requests)/10, 1e-3)
+	within(t, "as long as the others", s.Response.Seconds(), .03, 1e-9)
+	s = run(Demand{Patience: 20 * time.Millisecond}, every(0, 30*time.Millisecond, 0))
+	if s.Succeeded > 0 || s.Failed < s.Requests-10 || s.TimedOut > 0 {
+		t.Errorf("calls that take too long: %+v", s)
+	}
+}
+
 // A run ends although nobody loses patience and nothing is ever answered: those
 // in the queue are left, and those who are never let into it are told so.
 func TestRunEndsWhereNothingIsAnswered(t *testing.T) {

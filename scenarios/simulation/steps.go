@@ -111,12 +111,32 @@ func (s *sim) serve(r int32) bool {
 		}
 		q.step++
 	}
-	if phase == own || phase == working {
+	switch {
+	case phase == own || phase == working:
 		s.cores.begin(s.now, r, q.todo[phase])
-	} else {
+	case phase == asking && q.call > 0:
+		s.call(r)
+	default:
 		s.delay(r, q.todo[phase])
 	}
 	return false
+}
+
+// call calls a service, and has the request go on when it has answered, or when
+// nobody waits for that any more.
+func (s *sim) call(r int32) {
+	q := &s.requests[r]
+	begins, ends, good := s.Server.Services[q.call-1](time.Duration(s.now))
+	until, patience := int64(ends), q.todo[asking]
+	switch {
+	case patience > 0 && until > s.now+patience:
+		until = s.now + patience
+		q.flags |= overdue
+	case !good:
+		q.flags |= failing
+	}
+	s.tally.stood(s.now, min(int64(begins), until))
+	s.delay(r, max(1, until-s.now)) // never in no time, as in ask
 }
 
 // station is what a request needs a place of in a phase; nil if nothing.
@@ -133,9 +153,9 @@ func (s *sim) station(q *request, phase int) *station {
 		case s.Server.Loop:
 			return &p.loop
 		}
-	case pooled:
-		if q.pool > 0 && int(q.pool) <= len(s.pools) {
-			return &s.pools[q.pool-1]
+	case asking:
+		if q.call == 0 && s.Server.Queries > 0 {
+			return &s.processes[q.process].database
 		}
 	case locking:
 		return &s.lock
@@ -175,7 +195,14 @@ func (s *sim) release(r int32) {
 
 // answered is the end of a request for its client.
 func (s *sim) answered(r int32) {
-	s.ended(r, outcome{code: 200})
+	o := outcome{code: 200}
+	switch flags := s.requests[r].flags; {
+	case flags&overdue != 0:
+		o = outcome{kind: "status 504", code: 504}
+	case flags&failing != 0:
+		o = outcome{kind: "status 502", code: 502}
+	}
+	s.ended(r, o)
 	s.forget(r)
 }
 
@@ -221,7 +248,7 @@ func (s *sim) ended(r int32, o outcome) {
 	switch {
 	case o.cut:
 	case q.user != none:
-		s.crew.answered(s, q.user, o.kind != "")
+		s.crew.answered(s, q.user, o.kind != "" && o.code == 0)
 	default:
 		s.openEnded()
 	}

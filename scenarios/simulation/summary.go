@@ -21,7 +21,7 @@ type Summary struct {
 	Unfinished uint64        // under way at the end: those of a closed loop, and those that nothing would ever have answered
 	Response   time.Duration // the mean of the successful
 	// Means over the window: slots that held a request, requests that waited for
-	// a slot, a thread or a lock, cores in use by all that is simulated.
+	// a slot, a thread, a connection, a lock or a service's turn, cores in use by all that is simulated.
 	Busy, Queue, Cores float64
 	Restarts           uint64 // processes that died, in the whole run
 
@@ -98,6 +98,11 @@ func (t *tally) queue(s *sim, change int) {
 		t.waitSince = s.now
 	}
 	t.queued += change
+}
+
+// stood counts a wait whose end is known when it begins.
+func (t *tally) stood(from, to int64) {
+	t.waitArea += float64(max(0, min(to, t.to)-max(from, t.from)))
 }
 
 func (t *tally) within(at int64) bool { return at >= t.from && at < t.to }

@@ -83,6 +83,14 @@ func lookup(query, key string) (value string, found bool) {
 	return "", false
 }
 
+// PatienceOf is for how many milliseconds a request for the target waits for the
+// upstream's answer, if it is one that calls it.
+func PatienceOf(target string) int {
+	_, query, _ := strings.Cut(target, "?")
+	ms, _ := patience().in(query)
+	return ms
+}
+
 // DemandOf is what a request for the target ("/wait?ms=50") asks of the
 // application until its answer is complete. It is zero for targets that the
 // application would refuse.

@@ -65,6 +65,17 @@ type fate struct {
 	outcome            outcome
 }
 
+// Foresee tells what would become of calls to such a service, which are told to
+// it in the order in which they come: when each begins and ends, on the
+// callers' clock, and whether the answer is a good one.
+func Foresee(c Config) func(now time.Duration) (begins, ends time.Duration, good bool) {
+	l := newLine(c)
+	return func(now time.Duration) (begins, ends time.Duration, good bool) {
+		f := l.admit(now)
+		return f.begins, f.ends, f.outcome == answered
+	}
+}
+
 // admit decides. Calls must come in the order of now.
 func (l *line) admit(now time.Duration) fate {
 	for len(l.waits) > 0 && l.waits[0] <= now {
