@@ -206,10 +206,15 @@ func (f *facts) excluded() string {
 		return "one instance is slower than the others"
 	case c.Front != nil && c.Instances() > 1 && balance != "random" && balance != "shared" && f.slots > 0:
 		return fmt.Sprintf("arrivals that %s sends to each instance are neither random nor evenly spaced", balance)
-	case f.unpriced != "" && !f.costs.Known:
-		return fmt.Sprintf("what %s costs in CPU time is known only when it has been measured", f.unpriced)
+	case f.unpriced != "" && !f.costs.Own:
+		return f.unmeasured()
 	}
 	return ""
+}
+
+// unmeasured says of which request nobody knows what it costs.
+func (f *facts) unmeasured() string {
+	return fmt.Sprintf("what %s costs in CPU time is known only when it has been measured for itself, as by lab compare --theory", f.unpriced)
 }
 
 // buffers says whether slow clients hold no slot of the model.

@@ -225,13 +225,16 @@ func (f *facts) closed(st *load.Stage) Prediction {
 	if r > f.sc.Timeout.Seconds() {
 		return none(0, "an answer would take %s, and clients give up after %v", said(r), f.sc.Timeout)
 	}
+	if f.held.Mean == 0 {
+		r = math.NaN() // as little as nothing, and how little isn't known
+	}
 	p := formula(name, rests, x, r)
 	if inside < n {
 		p = p.with(1, float64(n-inside))
 	} else {
 		p = p.with(theory.Utilisation(x, computes, cores), 0)
 	}
-	if !f.random && computes == 0 && !st.ThinkExponential && f.lock == 0 {
+	if !f.random && computes == 0 && !st.ThinkExponential && f.lock == 0 && f.held.Mean > 0 {
 		p = p.all(r)
 	}
 	return p

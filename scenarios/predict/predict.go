@@ -38,7 +38,10 @@ type Costs struct {
 	Unit    time.Duration `json:"unit"`    // of CPU for a unit of work
 	Sending time.Duration `json:"sending"` // of the load generator, for each request
 	Known   bool          `json:"known"`
-	Source  string        `json:"source"` // where they are from, in words
+	// Own says that they are those of the scenario's own requests, and not of
+	// what any request takes.
+	Own    bool   `json:"own"`
+	Source string `json:"source"` // where they are from, in words
 }
 
 // A Prediction is what one cell, or one stage of it, should come to. What isn't

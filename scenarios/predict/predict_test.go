@@ -44,6 +44,8 @@ func TestFormulas(t *testing.T) {
 	}
 	as := func(*scenarios.Scenario) {}
 	priced := Costs{Request: time.Millisecond, Unit: 100 * time.Microsecond, Known: true}
+	own := priced
+	own.Own = true
 	nan := math.NaN()
 	for _, row := range []struct {
 		scenario, spec string
@@ -78,10 +80,10 @@ func TestFormulas(t *testing.T) {
 		{"hang", "prefork", as, Costs{}, -1, "harm", nan, nan},
 		{"slow-clients", "prefork", as, priced, -1, "beside the load", nan, nan},
 		{"websocket", "prefork", as, priced, -1, "doesn't speak", nan, nan},
-		{"websocket", "async", as, Costs{}, -1, "N = X·R", 1000, 0},
+		{"websocket", "async", as, Costs{}, -1, "N = X·R", 1000, nan},
 		{"remote-call", "prefork:workers=2", as, Costs{}, -1, "clients give up", nan, nan},
 		{"upstream", "prefork:workers=4", as, Costs{}, -1, "c/S", 40, .6},
-		{"upload", "async", as, Costs{}, -1, "only when it has been measured", nan, nan},
+		{"upload", "async", as, priced, -1, "only when it has been measured", nan, nan},
 		{"small-pool", "threads:workers=1,threads=16", as, Costs{}, -1, "c/S", 200, .16},
 		{"small-pool", "threads:workers=1,threads=16,db_pool=16", as, Costs{}, -1, "c/S", 800, .04},
 		{"small-pool", "threads:workers=2,threads=16", as, Costs{}, -1, "c/S", 400, .08},
@@ -90,8 +92,8 @@ func TestFormulas(t *testing.T) {
 		{"small-pool", "async:db_pool=64", as, Costs{}, -1, "N = X·R", 1600, .02},
 		{"small-pool", "async", as, Costs{Request: 2 * time.Millisecond, Known: true}, -1, "one behind the other", nan, nan},
 		{"small-pool", "cgi", as, Costs{}, -1, "N = X·R", 1600, .02},
-		{"best-settings", "prefork", as, priced, -1, "c/S", 160, .4},
-		{"best-settings", "async", as, priced, -1, "c/S", 320, .2},
+		{"best-settings", "prefork", as, own, -1, "c/S", 160, .4},
+		{"best-settings", "async", as, own, -1, "c/S", 320, .2},
 		{"best-settings", "async", as, Costs{}, -1, "only when it has been measured", nan, nan},
 		{"db", "prefork", as, Costs{}, -1, "only when it has been measured", nan, nan},
 		{"large-pool", "async:db_pool=1", as, Costs{}, -1, "asymptotic", 200, .06},
@@ -131,7 +133,7 @@ func TestEveryModelOnEveryScenario(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	costs := Costs{Request: 300 * time.Microsecond, Unit: 100 * time.Microsecond, Sending: 50 * time.Microsecond, Known: true}
+	costs := Costs{Request: 300 * time.Microsecond, Unit: 100 * time.Microsecond, Sending: 50 * time.Microsecond, Known: true, Own: true}
 	specs := []string{
 		"serial", "prefork", "threads", "threads:threads=16,db_pool=3", "eventloop", "eventloop:pool=8", "async", "cgi", "fastcgi", "fastcgi:mpx=on", "scgi", "uwsgi",
 		"front:instances=3,balance=least-connections+threads", "front:instances=2,balance=shared,slow=3+prefork:workers=2",

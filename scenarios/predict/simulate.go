@@ -63,8 +63,8 @@ func (f *facts) beyond() string {
 		return fmt.Sprintf("%s doesn't speak %s", c.Spec, f.sc.Protocol)
 	case c.Model.Real != nil:
 		return fmt.Sprintf("%s is nobody's model but its authors': only the lab's own are simulated", c.Model.Name)
-	case f.unpriced != "" && !f.costs.Known:
-		return fmt.Sprintf("what %s costs in CPU time is known only when it has been measured", f.unpriced)
+	case f.unpriced != "" && !f.costs.Own:
+		return f.unmeasured()
 	case !f.costs.Known && f.held.Mean == 0 && f.work == 0:
 		return "nothing is known of what a request takes; it has to be measured once"
 	}
