@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+
+	"gatewaylab/reports"
+	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/predict"
+)
+
+// What theory says of every embedded scenario, beside one run of each as a user
+// would make it. Formulas are off by less than 10 % at the median, of goodput
+// and of response times, and of ten cells that are simulated nine have their
+// goodput in the measurement's interval or within 10 %:
+//
+//	go test -run '^$' -bench Predictions -benchtime 1x -timeout 1h ./cmd/lab
+//
+// The table is printed at the end, of what ran: the benchmarks' own log would
+// cut it after ten lines.
+func BenchmarkPredictions(b *testing.B) {
+	all, err := scenarios.Library()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var rows []foretold
+	for _, sc := range all {
+		b.Run(sc.Name, func(b *testing.B) {
+			for b.Loop() {
+				rows = append(rows, holdAgainstTheory(b, sc.Name)...)
+			}
+		})
+	}
+	if len(rows) > 0 {
+		printPredictions(b, rows)
+		judgePredictions(b, rows)
+	}
+}
+
+// A foretold is a cell, or one stage of it, with what was said of it.
+type foretold struct {
+	scenario, model   string
+	held              reports.Held
+	goodput, response *reports.Against // nil: not predicted, or not measured
+	kind              string           // of response: its p50, else its mean
+	intervals         [2]string        // as measured
+}
+
+// holdAgainstTheory runs a scenario with those of its models that can run here.
+// Whether it meets its expectations is another proof's business.
+func holdAgainstTheory(b *testing.B, scenario string) (rows []foretold) {
+	b.Helper()
+	var out, diag bytes.Buffer
+	code := run(b.Context(), []string{"compare", "--scenario", scenario, "--theory", "--dash", "off", "--plots", "none", "--format", "json", "--out", b.TempDir()},
+		streams{strings.NewReader(""), &out, &diag})
+	var r reports.Report
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		b.Fatalf("exit status %d, %v:\n%s", code, err, diag.String())
+	}
+	for _, c := range r.Cells {
+		for _, h := range c.Theory {
+			rows = append(rows, beside(c, h))
+		}
+	}
+	if off := differences(rows, predict.Formula, goodputOf); len(off) > 0 {
+		b.ReportMetric(median(off), "%off/goodput")
+	}
+	return rows
+}
+
+// beside finds the figures of a cell that were predicted.
+func beside(c *reports.Cell, h reports.Held) foretold {
+	f := foretold{scenario: c.Scenario, model: c.Model, held: h}
+	goodput, response := c.Goodput, c.Response
+	if i := slices.IndexFunc(c.Stages, func(p reports.PartCell) bool { return p.Name == h.Part }); h.Part != "" && i >= 0 {
+		goodput, response = c.Stages[i].Goodput, c.Stages[i].Response
+	}
+	figure := func(quantity string, e reports.Estimate) (*reports.Against, string) {
+		i := slices.IndexFunc(h.Figures, func(a reports.Against) bool { return a.Quantity == quantity })
+		if i < 0 {
+			return nil, ""
+		}
+		return &h.Figures[i], fmt.Sprintf("%.4g [%.4g–%.4g]", e.Median, e.Low, e.High)
+	}
+	f.goodput, f.intervals[0] = figure("goodput", goodput)
+	for _, f.kind = range []string{"p50", "mean"} {
+		if f.response, f.intervals[1] = figure("response "+f.kind, response[f.kind]); f.response != nil {
+			break
+		}
+	}
+	return f
+}
+
+func goodputOf(f foretold) *reports.Against  { return f.goodput }
+func responseOf(f foretold) *reports.Against { return f.response }
+
+// differences are the absolute ones, in per cent, of what a method predicted.
+func differences(rows []foretold, by predict.Method, of func(foretold) *reports.Against) (off []float64) {
+	for _, f := range rows {
+		if a := of(f); a != nil && f.held.Method == by {
+			off = append(off, math.Abs(a.Percent))
+		}
+	}
+	return off
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+func printPredictions(b *testing.B, rows []foretold) {
+	b.Helper()
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nscenario\tmodel\tstage\tby\tgoodput/s\tmeasured\toff by\tresponse, ms\tmeasured\toff by\twhy not")
+	for _, f := range rows {
+		by := f.held.Name
+		if f.held.Method != predict.Formula {
+			by = string(f.held.Method)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t", f.scenario, f.model, f.held.Part, by)
+		for i, a := range []*reports.Against{f.goodput, f.response} {
+			if a == nil {
+				fmt.Fprint(w, "–\t–\t–\t")
+				continue
+			}
+			predicted := fmt.Sprintf("%.4g", a.Predicted)
+			if i == 1 {
+				predicted = f.kind + " " + predicted
+			}
+			fmt.Fprintf(w, "%s\t%s\t%+.1f %%\t", predicted, f.intervals[i], a.Percent)
+		}
+		if f.held.Method == predict.None {
+			fmt.Fprint(w, f.held.Why)
+		}
+		fmt.Fprintln(w)
+	}
+	if err := w.Flush(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// judgePredictions fails for what the rows show.
+func judgePredictions(b *testing.B, rows []foretold) {
+	b.Helper()
+	figures := 0
+	for _, q := range []struct {
+		name   string
+		of     func(foretold) *reports.Against
+		judged bool // where it is simulated
+	}{{"goodput", goodputOf, true}, {"response times", responseOf, false}} {
+		if off := differences(rows, predict.Formula, q.of); len(off) > 0 {
+			fmt.Printf("%s by formulas: %d, off by %.1f %% at the median\n", q.name, len(off), median(off))
+			if median(off) >= 10 {
+				b.Errorf("%s by formulas are off by %.1f %% at the median, not by less than 10 %%", q.name, median(off))
+			}
+		}
+		for _, f := range rows {
+			if q.of(f) != nil {
+				figures++
+			}
+		}
+		n, within := 0, 0
+		for _, f := range rows {
+			if a := q.of(f); a != nil && f.held.Method == predict.Simulated {
+				n++
+				if a.Within || math.Abs(a.Percent) <= 10 {
+					within++
+				}
+			}
+		}
+		if n > 0 {
+			fmt.Printf("%s by simulation: %d, of which %d lie in the measurement's interval or within 10 %%\n", q.name, n, within)
+		}
+		if q.judged && 10*within < 9*n {
+			b.Errorf("%d of %d simulated cells have the goodput that was measured, fewer than 9 in 10", within, n)
+		}
+	}
+	if figures == 0 {
+		b.Error("nothing that was predicted was measured: no trial was valid, or no theory applies")
+	}
+}
