@@ -94,6 +94,13 @@ func (f *facts) contended() string {
 	return ""
 }
 
+const loopParted = "the loop does part of what a request costs and other threads its query, and how much each has to do is not known"
+
+// parted says whether queries that compute do so beside a loop.
+func (f *facts) parted() bool {
+	return f.threads > 0 && f.pool.words != "" && f.unpriced != "" && f.costs.Own
+}
+
 func oneOf(n int, noun string) string {
 	switch {
 	case n == 1:

@@ -79,7 +79,7 @@ func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 	if sum == 0 {
 		return f
 	}
-	if f.pool.each > 0 && f.pool.whole {
+	if f.pool.each > 0 && f.pool.whole && f.wait > 0 {
 		f.slots = f.pool.each * f.pool.processes / f.split
 	}
 	f.wait, f.lock, f.work = f.wait/sum, f.lock/sum, f.work/sum
@@ -194,6 +194,8 @@ func (f *facts) excluded() string {
 	switch balance := c.FrontSettings["balance"]; {
 	case f.contended() != "":
 		return f.contended()
+	case f.parted():
+		return loopParted
 	case f.pool.each > 0 && !f.pool.whole:
 		return "requests wait, and some of them for one of their process's connections to the database: a second queue behind the first"
 	case sc.Faulty():

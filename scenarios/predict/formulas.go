@@ -250,9 +250,9 @@ func (f *facts) between(n int, think, computes float64) string {
 		return "requests wait, and then for a thread that they share"
 	case f.places() > 0 && n > f.places():
 		return fmt.Sprintf("%d users want a connection and the model keeps %d at a time", n, f.places())
-	case f.pools() > 1 && n < 2*f.slots:
+	case f.pools() > 1 && (think > 0 || n < 2*f.slots):
 		return "whether a process is sent more users than it has connections to the database is a matter of chance"
-	case f.pool.each > 0 && computes > 0:
+	case f.pool.each > 0 && computes > 0 && (f.wait > 0 || f.pool.each*f.pool.processes < f.m.Cores):
 		return "requests wait for a core and for a connection to the database: two queues, one behind the other"
 	case f.split > 1:
 		return "which instance a user is sent to is drawn anew each time"

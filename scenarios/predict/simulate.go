@@ -57,6 +57,8 @@ func (f *facts) beyond() string {
 	switch {
 	case f.contended() != "":
 		return f.contended()
+	case f.parted():
+		return loopParted
 	case !f.costs.Known && f.turnsAway():
 		return "a call that the backing service turns away is over at once, but for CPU time that has to be measured once"
 	case !spoken(f.sc, c):

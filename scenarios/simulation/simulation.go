@@ -4,7 +4,7 @@
 //
 // It is what theory has to offer where no formula fits: bounded queues, clients
 // that give up, workers that are killed, a crowd at the door, four queues
-// behind a balancer. What it says holds for the model of a server, not for a
+// behind a balancer, a few connections to a database, a service that fails. What it says holds for the model of a server, not for a
 // server: there are no caches, no scheduler's whims and no other programs in
 // it, and CPU time is shared out evenly among all who want some. So it is
 // marked as simulated wherever it is shown.
