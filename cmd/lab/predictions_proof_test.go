@@ -87,7 +87,7 @@ func beside(c *reports.Cell, h reports.Held) foretold {
 		if i < 0 {
 			return nil, ""
 		}
-		return &h.Figures[i], fmt.Sprintf("%.4g [%.4g–%.4g]", e.Median, e.Low, e.High)
+		return &h.Figures[i], fmt.Sprintf("%s [%s–%s]", digits(e.Median), digits(e.Low), digits(e.High))
 	}
 	f.goodput, f.intervals[0] = figure("goodput", goodput)
 	for _, f.kind = range []string{"p50", "mean"} {
@@ -116,6 +116,14 @@ func median(v []float64) float64 {
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
+// digits are four, or those before the point.
+func digits(v float64) string {
+	if v >= 1000 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.4g", v)
+}
+
 func printPredictions(b *testing.B, rows []foretold) {
 	b.Helper()
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
@@ -131,7 +139,7 @@ func printPredictions(b *testing.B, rows []foretold) {
 				fmt.Fprint(w, "–\t–\t–\t")
 				continue
 			}
-			predicted := fmt.Sprintf("%.4g", a.Predicted)
+			predicted := digits(a.Predicted)
 			if i == 1 {
 				predicted = f.kind + " " + predicted
 			}
