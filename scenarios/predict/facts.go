@@ -72,7 +72,8 @@ func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 		f.memory = exponential
 		kinds++
 		sum += w
-		if unpriced(r, d) && f.unpriced == "" {
+		byFront := c.FrontSettings["static"] == "on" && strings.HasPrefix(r.Path, "/static/")
+		if (unpriced(r, d) || byFront) && f.unpriced == "" {
 			f.unpriced = r.Title()
 		}
 	}
