@@ -42,9 +42,11 @@ func Analyse(res *scenarios.Result) (*Report, error) {
 		Seed: res.Seed, Trials: res.Trials, Planned: res.Planned, Finished: len(res.Measured),
 		Quick: res.Quick, AA: res.AA, Pinned: res.Pinned,
 		Confidence: confidence, Method: method, Command: res.Command,
-		Environment: res.Environment, Scenarios: res.Scenarios, Models: res.Models,
-		Notes: runNotes(res), Footnotes: []string{}, Cells: []*Cell{},
+		Environment: res.Environment, Scenarios: res.Scenarios, Models: res.Models, Groups: groups(res.Models),
+		Notes: caveats(res), Footnotes: []string{}, Cells: []*Cell{},
 	}
+	r.caveats = len(r.Notes)
+	r.Notes = append(r.Notes, res.Notes...)
 	var notes footnotes
 	for _, sc := range res.Scenarios {
 		group := make([]*cellTrials, 0, len(res.Models))
@@ -141,6 +143,9 @@ func newCellTrials(res *scenarios.Result, sc *scenarios.Scenario, m scenarios.Mo
 		}
 	}
 	c.Invalid = invalidReasons(c.trials)
+	if len(c.trials) == 0 {
+		c.Refused = res.Refused[m.Label]
+	}
 	c.Foreign = m.Target != nil
 	c.Trials, c.Valid = len(c.trials), len(c.valid)
 	c.measureTraffic()
@@ -302,7 +307,11 @@ func (c *cellTrials) finish(res *scenarios.Result, notes *footnotes) *Cell {
 	}
 	var odd []string
 	c.Explanation, odd = c.explain(res)
-	for _, w := range append(odd, c.gaps(res)...) {
+	for _, w := range odd {
+		notes.add(c.Cell, w, w)
+	}
+	c.doubts = slices.Sorted(slices.Values(c.Notes))
+	for _, w := range c.gaps(res) {
 		notes.add(c.Cell, w, w)
 	}
 	slices.Sort(c.Notes)

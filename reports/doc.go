@@ -48,6 +48,12 @@
 // "verdict" (same, different, undecided, unknown) and, of a difference, its
 // "cause" where that is known.
 //
+// "groups" has the models' labels by whose they are: "built-in", "real" (a program
+// that nobody here wrote takes part), "target" (the lab didn't start it).
+// A cell of a model that was not measured at all has "refused", the reason; one that was
+// held against theory has "theory", in which each figure has what was "predicted", what
+// was "measured" with its interval ("low", "high"), and the difference in "percent".
+//
 // An estimate that is not known has "n": 0 and null for its figures, never 0.
 // A quantile that the sample can't support is absent from its object. A cell
 // with "not_spoken" was not measured, since its model doesn't speak the

@@ -14,8 +14,8 @@ func (c *cellTrials) gaps(res *scenarios.Result) []string {
 	if c.NotSpoken != "" {
 		return nil // its row says so
 	}
-	if why, refused := res.Refused[c.Model]; refused && c.Trials == 0 {
-		return []string{"no figures: not measured, because " + why}
+	if c.Refused != "" {
+		return []string{"no figures: not measured, because " + c.Refused}
 	}
 	switch {
 	case c.Trials == 0 && res.State == stateComplete:
@@ -94,17 +94,22 @@ func (f *footnotes) add(c *Cell, warning, shape string) {
 		return
 	}
 	c.Warnings = append(c.Warnings, warning)
+	if n := f.number(warning, shape); !slices.Contains(c.Notes, n) {
+		c.Notes = append(c.Notes, n)
+	}
+}
+
+// number is that of the footnote which says the text, or one of its shape.
+func (f *footnotes) number(text, shape string) int {
 	i := slices.IndexFunc(f.notes, func(n note) bool { return n.shape == shape })
 	if i < 0 {
 		i = len(f.notes)
-		f.notes = append(f.notes, note{shape: shape, first: warning, others: map[string]bool{}})
+		f.notes = append(f.notes, note{shape: shape, first: text, others: map[string]bool{}})
 	}
-	if warning != f.notes[i].first {
-		f.notes[i].others[warning] = true
+	if text != f.notes[i].first {
+		f.notes[i].others[text] = true
 	}
-	if !slices.Contains(c.Notes, i+1) {
-		c.Notes = append(c.Notes, i+1)
-	}
+	return i + 1
 }
 
 func (f *footnotes) texts() []string {

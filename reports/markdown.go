@@ -139,7 +139,11 @@ func (m *markdownWriter) table(t table, tell bool) {
 	}
 	m.linef("%s\n%s", head, rule)
 	for i, r := range t.rows {
-		if r.instead != "" {
+		switch {
+		case r.heading:
+			m.linef("| **%s** |", md(r.label))
+			continue
+		case r.instead != "":
 			if tell {
 				m.linef("| %s | %s |", md(r.label), md(r.instead))
 			}
@@ -151,7 +155,11 @@ func (m *markdownWriter) table(t table, tell bool) {
 		}
 		for _, g := range t.groups {
 			for _, col := range g.columns {
-				line += " | " + md(strings.TrimSpace(col.cells[i].figure+" "+col.cells[i].tail))
+				figure, tail := md(col.cells[i].figure), md(col.cells[i].tail)
+				if col.best == i+1 {
+					figure = "**" + figure + "**"
+				}
+				line += " | " + strings.TrimSpace(figure+" "+tail)
 			}
 		}
 		m.linef("%s |", line)
@@ -226,20 +234,24 @@ func optionWords(options map[string]string) string {
 
 // reproduce gives the command, with the seed that orders the trials.
 func (m *markdownWriter) reproduce(r *Report) {
-	command := make([]string, 0, len(r.Command)+1)
-	for _, word := range r.Command {
-		command = append(command, shellWord(word))
-	}
 	m.linef("## Do it again\n")
-	if len(command) == 0 {
+	if len(r.Command) == 0 {
 		m.linef("The run did not record its command. Its seed was %d.", r.Seed)
 		return
 	}
+	m.linef("```sh\n%s\n```\n\nThe seed orders the trials in the same way; the figures will differ by what the intervals say.", commandLine(r))
+}
+
+func commandLine(r *Report) string {
+	words := make([]string, 0, len(r.Command)+1)
+	for _, word := range r.Command {
+		words = append(words, shellWord(word))
+	}
 	seeded := slices.ContainsFunc(r.Command, func(w string) bool { return w == "--seed" || strings.HasPrefix(w, "--seed=") })
 	if !seeded {
-		command = append(command, fmt.Sprintf("--seed=%d", r.Seed))
+		words = append(words, fmt.Sprintf("--seed=%d", r.Seed))
 	}
-	m.linef("```sh\n%s\n```\n\nThe seed orders the trials in the same way; the figures will differ by what the intervals say.", strings.Join(command, " "))
+	return strings.Join(words, " ")
 }
 
 func shellWord(s string) string {

@@ -16,9 +16,8 @@ const (
 	stateFailed      = "failed"
 )
 
-// runNotes says what lowers the certainty of the whole run, then passes on
-// what the run itself noted.
-func runNotes(res *scenarios.Result) []string {
+// caveats says what lowers the certainty of the whole run.
+func caveats(res *scenarios.Result) []string {
 	notes := []string{}
 	done := fmt.Sprintf("%d of %s finished", len(res.Measured), count(res.Planned, "planned trial"))
 	switch res.State {
@@ -35,7 +34,7 @@ func runNotes(res *scenarios.Result) []string {
 	if res.AA {
 		notes = append(notes, "A/A run: both sides are the same model, so every difference is noise. Don't believe a smaller one between models on this machine.")
 	}
-	return append(notes, res.Notes...)
+	return notes
 }
 
 func quickNote(res *scenarios.Result) string {

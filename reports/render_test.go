@@ -44,6 +44,7 @@ func TestGolden(t *testing.T) {
 
 		"traffic": analyse(t, traffic()),
 		"sixteen": analyse(t, sixteen()),
+		"crossed": analyse(t, crossed()),
 
 		"fidelity": analyse(t, fidelityRun(4)),
 	}
@@ -70,23 +71,28 @@ func TestGolden(t *testing.T) {
 		{"traffic", "traffic.md", reports.Markdown(nil)},
 		{"traffic", "traffic.csv", reports.CSV},
 		{"sixteen", "sixteen-80.txt", text(80)},
+		{"crossed", "overview.md", reports.Overview},
+		{"few", "overview-few.md", reports.Overview},
 	} {
-		t.Run(g.file, func(t *testing.T) {
-			got := render(t, g.render, runs[g.run])
-			path := filepath.Join("testdata", g.file)
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o666); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("%s differs; look at it with git diff after go test ./reports -run TestGolden -update\n%s", path, got)
-			}
-		})
+		t.Run(g.file, func(t *testing.T) { golden(t, g.file, render(t, g.render, runs[g.run])) })
+	}
+}
+
+// golden holds what was rendered against a file in testdata.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", file)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; look at it with git diff after go test ./reports -update\n%s", path, got)
 	}
 }

@@ -34,7 +34,8 @@ type Report struct {
 	Environment scenarios.Environment `json:"environment"`
 	Scenarios   []*scenarios.Scenario `json:"scenarios"`
 	Models      []scenarios.ModelInfo `json:"models"`
-	Cells       []*Cell               `json:"cells"` // scenario by scenario, models in the order given
+	Groups      []ModelGroup          `json:"groups"` // the models again, by whose they are
+	Cells       []*Cell               `json:"cells"`  // scenario by scenario, models in the order given
 	// Footnotes hold each distinct warning once; cells refer to them by
 	// 1-based number.
 	Footnotes []string `json:"footnotes"`
@@ -53,6 +54,8 @@ type Report struct {
 	// Capacity is set for a run that looked for the load that models hold. Its
 	// points are the report's scenarios.
 	Capacity *Capacity `json:"capacity,omitempty"`
+
+	caveats int // of Notes, the first, about the certainty of everything
 }
 
 // A Cell is one model under one scenario.
@@ -122,6 +125,9 @@ type Cell struct {
 	// NotOffered says that it is not a protocol that is missing but a route:
 	// NotSpoken is its path.
 	NotOffered bool `json:"not_offered,omitempty"`
+	// Refused is why the model was not measured at all: it didn't start, or didn't
+	// do the same work as the others. Such a cell has no trials.
+	Refused string `json:"refused,omitempty"`
 
 	// Rank is 1 for the highest median goodput of the scenario, 2 for the next;
 	// 0 where nothing was measured. It is an order, not a verdict: Tied lists
@@ -159,6 +165,7 @@ type Cell struct {
 	Theory []Held `json:"theory,omitempty"`
 
 	shares shares // for expectations
+	doubts []int  // of Notes, those about how the figures were come by
 }
 
 // A PartCell is what one stage, one kind of request or one crowd came to. What

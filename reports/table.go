@@ -14,6 +14,7 @@ type column struct {
 	head  string
 	unit  string // where neither the heading nor the group says it
 	cells []tableCell
+	best  int // the row whose figure stands out, from 1; 0 = none
 }
 
 // A table is rows by groups of columns. Terminals break it between groups
@@ -30,6 +31,7 @@ type row struct {
 	marks   string // behind the label
 	strong  bool
 	instead string // stands in place of figures, in the first of a broken table's parts
+	heading bool   // of the rows below it; it has no figures
 }
 
 // A group of columns shares a heading and stays together.

@@ -32,6 +32,8 @@ type Against struct {
 	Unit      string  `json:"unit"`     // "1/s" or "ms"
 	Predicted float64 `json:"predicted"`
 	Measured  float64 `json:"measured"`
+	Low       float64 `json:"low"` // to High: the measurement's interval
+	High      float64 `json:"high"`
 	// Percent is by how much the measurement is above the prediction.
 	Percent float64 `json:"percent"`
 	// Within says that the prediction lies in the measurement's interval.
@@ -99,6 +101,12 @@ func (c *Cell) foretell(res *scenarios.Result) ([]*scenarios.Trial, error) {
 	sc := res.Scenarios[i]
 	configured, err := servers.Resolve(res.Models[k].Spec)
 	switch {
+	case c.Foreign:
+		return nothing("the lab didn't start it, and how it is set up is not known")
+	case c.Refused != "":
+		return nothing("the model was refused")
+	case c.NotOffered:
+		return nothing("what it runs has no " + c.NotSpoken)
 	case c.NotSpoken != "":
 		return nothing("the protocol is not spoken")
 	case c.Valid == 0:
@@ -195,7 +203,7 @@ func (h *Held) add(quantity string, predicted float64, measured Estimate) {
 	if !measured.Known() || math.IsNaN(predicted) || math.IsInf(predicted, 0) {
 		return
 	}
-	a := Against{Quantity: quantity, Unit: measured.Unit, Predicted: predicted, Measured: measured.Median,
+	a := Against{Quantity: quantity, Unit: measured.Unit, Predicted: predicted, Measured: measured.Median, Low: measured.Low, High: measured.High,
 		Within: measured.Low <= predicted && predicted <= measured.High}
 	switch {
 	case predicted > 0:

@@ -116,7 +116,7 @@ func (f *compareFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.aa, "aa", false, "run one model against itself: the noise floor")
 	f.traffic.register(fs)
 	f.target.register(fs)
-	f.render.register(fs)
+	f.render.register(fs, overviewFormat)
 	f.render.registerTheory(fs)
 }
 

@@ -24,10 +24,24 @@ type renderFlags struct {
 	theme  string
 	dpi    int
 	theory bool // hold the results against theory
+
+	printed []string // the formats that there are
 }
 
-func (f *renderFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.format, "format", "text", "what is printed on stdout: text, json, csv or md")
+// usualFormats are those of everything that is measured.
+var usualFormats = [...]string{"text", "json", "csv", "md"}
+
+// overviewFormat is that of what sets models against scenarios.
+const overviewFormat = "overview"
+
+// register adds the flags; more are formats beside the usual ones.
+func (f *renderFlags) register(fs *pflag.FlagSet, more ...string) {
+	f.printed = append(usualFormats[:], more...)
+	usage := "what is printed on stdout: " + strings.Join(f.printed, ", ")
+	if slices.Contains(more, overviewFormat) {
+		usage += " (a page of Markdown, all models against all scenarios)"
+	}
+	fs.StringVar(&f.format, "format", "text", usage)
 	fs.StringVar(&f.plots, "plots", "png,svg", "plots to draw into the results folder: png, svg, both, or none")
 	fs.StringVar(&f.theme, "theme", "light", "colours of the plots: light or dark")
 	fs.IntVar(&f.dpi, "dpi", 144, "resolution of PNG plots")
@@ -39,7 +53,7 @@ func (f *renderFlags) registerTheory(fs *pflag.FlagSet) {
 }
 
 func (f *renderFlags) check() error {
-	if err := oneOf("format", f.format, "text", "json", "csv", "md"); err != nil {
+	if err := oneOf("format", f.format, f.printed...); err != nil {
 		return err
 	}
 	if err := oneOf("theme", f.theme, "light", "dark"); err != nil {
@@ -76,6 +90,7 @@ func newReport(s streams) *cobra.Command {
 report in the wanted format. The measurements themselves are never changed.` + exitStatus,
 		Example: `  lab report lab-results/20260102T150405Z-compare
   lab report DIR --format csv --plots none
+  lab report DIR --format overview --theory > page.md
   lab report DIR --theory
   lab report DIR --plots png --dpi 300 --theme dark`,
 		Args: cobra.ExactArgs(1),
@@ -93,7 +108,7 @@ report in the wanted format. The measurements themselves are never changed.` + e
 			return unmet(report)
 		},
 	}
-	f.register(cmd.Flags())
+	f.register(cmd.Flags(), overviewFormat)
 	f.registerTheory(cmd.Flags())
 	return cmd
 }
@@ -135,6 +150,8 @@ func (f *renderFlags) print(s streams, r *reports.Report) error {
 		render = reports.CSV
 	case "md":
 		render = reports.Markdown(nil)
+	case overviewFormat:
+		render = reports.Overview
 	}
 	if err := render(s.out, r); err != nil {
 		return fmt.Errorf("print the report: %w", err)

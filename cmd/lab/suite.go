@@ -26,6 +26,8 @@ func (f *compareFlags) suite(c *cobra.Command) (*scenarios.Suite, error) {
 			continue
 		case len(f.scenarios) > 1:
 			return nil, fmt.Errorf("%s is a suite of situations of its own and runs by itself: leave the other --scenario out", s.Name)
+		case f.render.format == overviewFormat:
+			return nil, fmt.Errorf("--format overview sets models against scenarios, and %s holds pairs against each other; take --format md", s.Name)
 		}
 		var changes error
 		c.Flags().Visit(func(fl *pflag.Flag) {
