@@ -15,6 +15,10 @@ import (
 type Contestant struct {
 	Label string
 	*servers.Configured
+	// OneOfAll says that nobody named it: it takes part as one of all that can run
+	// here, where it can.
+	OneOfAll bool
+
 	fixed bool // its settings are not to be tuned
 }
 
@@ -48,7 +52,7 @@ func contestants(entries []Entry) ([]*Contestant, error) {
 		if n := seen[label]; n > 1 {
 			label = fmt.Sprintf("%s#%d", label, n)
 		}
-		all = append(all, &Contestant{label, c, e.Fixed})
+		all = append(all, &Contestant{Label: label, Configured: c, fixed: e.Fixed})
 	}
 	return all, nil
 }
@@ -155,17 +159,20 @@ func NewPlan(scs []*Scenario, cs []*Contestant, trials int) (*Plan, error) {
 
 // checkServed refuses what a contestant can't answer, since it runs no
 // application: it would be measured at refusing. One whose application lacks a
-// route is left out where there are others to measure; see lookForRoutes.
+// route, or that nobody named, is left out where there are others to measure;
+// see lookForRoutes.
 func (p *Plan) checkServed() error {
 	for _, cell := range p.Cells {
 		c, path := cell.Contestant, cell.lacks()
 		if path == "" {
 			continue
 		}
-		why := c.Spec.String() + " runs an application that lacks it"
+		why, meant := c.Spec.String()+" runs an application that lacks it", false
 		if c.Model.Interface == "none" {
 			why = fmt.Sprintf("%s runs no application; %s+MODEL has one behind it", c.Spec, c.Model.Name)
-		} else if slices.ContainsFunc(p.Cells, func(o Cell) bool { return o.Scenario == cell.Scenario && o.lacks() == "" }) {
+			meant = !c.OneOfAll
+		}
+		if !meant && slices.ContainsFunc(p.Cells, func(o Cell) bool { return o.Scenario == cell.Scenario && o.lacks() == "" }) {
 			continue
 		}
 		return fmt.Errorf("scenario %s asks for %s, which %s can't answer: %s", cell.Scenario.Name, path, c.Label, why)

@@ -29,7 +29,7 @@ func AddTargets(all []*Contestant, targets []*servers.Target) ([]*Contestant, er
 		if slices.ContainsFunc(all, func(c *Contestant) bool { return c.Label == t.Label }) {
 			return nil, fmt.Errorf("target %s: another contestant is called %s too", t.URL, t.Label)
 		}
-		all = append(all, &Contestant{t.Label, t.Configured(), true})
+		all = append(all, &Contestant{Label: t.Label, Configured: t.Configured(), fixed: true})
 	}
 	return all, nil
 }

@@ -8,6 +8,7 @@ package servers
 
 import (
 	"fmt"
+	"maps"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -209,6 +210,18 @@ func Resolve(text string) (*Configured, error) {
 		return fail(err)
 	}
 	return c, nil
+}
+
+// Same says whether two specs mean the same, however they were written.
+func (c *Configured) Same(o *Configured) bool {
+	front := func(c *Configured) string {
+		if c.Front == nil {
+			return ""
+		}
+		return c.Front.Name
+	}
+	return c.Model.Name == o.Model.Name && maps.Equal(c.Settings, o.Settings) && c.Pool == o.Pool &&
+		front(c) == front(o) && maps.Equal(c.FrontSettings, o.FrontSettings)
 }
 
 // takePool takes the option that every model has out of those given.

@@ -111,6 +111,48 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// Two specs mean the same if all settings are, however they were come by.
+func TestSame(t *testing.T) {
+	for _, two := range []struct {
+		a, b string
+		same bool
+	}{
+		{"prefork", "prefork:workers=4", true},
+		{"prefork:workers=4,timeout=30s", "prefork:timeout=30s", true},
+		{"prefork", "prefork:workers=2", false},
+		{"prefork", "front+prefork", false},
+		{"fastcgi", "front+fastcgi", true}, // which it gets by itself
+		{"front+fastcgi", "nginx+fastcgi", false},
+		{"front+prefork", "front:balance=random+prefork", false},
+		{"threads", "threads:db_pool=2", false},
+		{"gunicorn", "gunicorn:class=gthread", false},
+	} {
+		a, err := servers.Resolve(two.a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := servers.Resolve(two.b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Same(b) != two.same || b.Same(a) != two.same {
+			t.Errorf("%s and %s are the same: %v, want %v", two.a, two.b, !two.same, two.same)
+		}
+	}
+	all := slices.Concat(servers.OwnTryouts(), servers.Tryouts())
+	for i, spec := range all {
+		c, err := servers.Resolve(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range all[:i] {
+			if o, err := servers.Resolve(other); err == nil && c.Same(o) {
+				t.Errorf("%s and %s are tried, and are the same", other, spec)
+			}
+		}
+	}
+}
+
 func TestResolveChain(t *testing.T) {
 	c, err := servers.Resolve("front:instances=3,balance=random+prefork:workers=8")
 	if err != nil {

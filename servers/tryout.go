@@ -1,10 +1,12 @@
 package servers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,19 +33,23 @@ var ErrNoTime = errors.New("not tried to the end: no time was left")
 // a twentieth of it on an idle core.
 const tryoutTime = 40 * time.Second
 
-// Tryouts are the specs in which everything is tried that the table's real
-// programs can need: each row as it stands, nginx as a front, and the options
-// that take something more to be installed.
+// Tryouts are the specs in which the table's real programs are tried: each row
+// as it stands, then what else it can be, all that takes something more to be
+// installed among it.
 func Tryouts() (specs []string) {
+	var rows []string
 	for _, m := range realModels() {
-		specs = append(specs, m.Name)
+		rows = append(rows, m.Name)
 	}
-	return append(specs,
-		"nginx+prefork", "gunicorn:class=gevent", "gunicorn:class=eventlet", "gunicorn:class=tornado",
+	specs = append(slices.Clone(rows),
+		"nginx+prefork", "gunicorn:class=gthread", "gunicorn:class=gevent", "gunicorn:class=eventlet", "gunicorn:class=tornado",
 		"gunicorn:app=flask", "gunicorn:app=django", "uvicorn:app=fastapi", "uvicorn:app=quart", "hypercorn:loop=uvloop",
 		"apache:mod=perl", "apache:mod=wsgi", "apache:mod=fcgid", "apache:app=c",
 		"lighttpd:mod=fastcgi", "lighttpd:app=c", "lighttpd:app=perl", "lighttpd:app=python", "lighttpd:app=shell",
 	)
+	row := func(spec string) int { return slices.Index(rows, spec[:strings.IndexAny(spec+":", ":+")]) }
+	slices.SortStableFunc(specs, func(a, b string) int { return cmp.Compare(row(a), row(b)) })
+	return specs
 }
 
 // OwnTryouts are the specs of the models that are the lab's own.

@@ -62,7 +62,7 @@ func newCompare(s streams) *cobra.Command {
 interleaved trials. A MODEL is NAME or NAME:key=value,…; see lab list models.
 Without any, each scenario's own models run: cgi, prefork and async. NAME=MODEL
 gives a model another name in results and expectations.
-
+` + manyHelp + `
 A suite is a scenario of another kind: it holds models against what they are
 models of, in pairs of its own and in several situations, and runs by itself.
 After --scenario fidelity, MODELs choose among its pairs.
@@ -75,6 +75,7 @@ and gets at most 5,000 arrivals/s, 500 clients, and requests for 30 minutes.` + 
 		Example: `  lab compare
   lab compare --quick
   lab compare prefork:workers=2 prefork:workers=8 --scenario wait
+  lab compare all --format overview             every model on one page
   lab compare async --scenario hello --rate 2000/s --for 5s --warmup 1s
   lab compare async prefork --load 'ramp 10/s..500/s over 30s' --request '/wait?ms=20'
   lab compare async two=prefork:workers=2 --scenario wait --expect 'async.goodput > 10 * two.goodput'
@@ -84,7 +85,7 @@ and gets at most 5,000 arrivals/s, 500 clients, and requests for 30 minutes.` + 
   lab compare --scenario fidelity prefork       prefork beside gunicorn: the same shape?
   lab compare --format json > results.json`,
 		Args:              cobra.ArbitraryArgs,
-		ValidArgsFunction: modelArgs,
+		ValidArgsFunction: severalArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			plan, err := f.plan(c, args)
 			if err != nil {
@@ -152,13 +153,6 @@ func (f *compareFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan, 
 	case suite != nil:
 		return f.suitePlan(c, suite, specs)
 	}
-	if f.aa {
-		specs = []string{specs[0], specs[0]}
-	}
-	models, err := f.contestants(c, specs)
-	if err != nil {
-		return nil, err
-	}
 	scs, names, err := f.measured()
 	if err != nil {
 		return nil, err
@@ -167,6 +161,13 @@ func (f *compareFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan, 
 		if err := f.override(c, sc); err != nil {
 			return nil, err
 		}
+	}
+	if f.aa {
+		specs = []string{specs[0], specs[0]}
+	}
+	models, err := f.contestants(c, specs, scs)
+	if err != nil {
+		return nil, err
 	}
 	trials := f.trials
 	if f.quick && !c.Flags().Changed("trials") {
@@ -191,22 +192,6 @@ func (f *compareFlags) finish(c *cobra.Command, p *scenarios.Plan, names, specs 
 		p.Seed = uint64(rand.Uint32()) // short enough to type again
 	}
 	p.Command = command(c, specs, p.Seed)
-}
-
-// contestants are the models that are named, and the targets.
-func (f *compareFlags) contestants(c *cobra.Command, specs []string) ([]*scenarios.Contestant, error) {
-	targets, err := f.target.read()
-	if err != nil {
-		return nil, err
-	}
-	models, err := scenarios.Contestants(specs)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.target.find(c.Context(), targets); err != nil {
-		return nil, err
-	}
-	return scenarios.AddTargets(models, targets)
 }
 
 // measured are the scenarios that are meant, and their names.
@@ -235,6 +220,8 @@ func (f *compareFlags) check(c *cobra.Command, specs []string) error {
 	switch {
 	case f.aa && len(specs) != 1:
 		return fmt.Errorf("--aa runs one model against itself: name one model, found %d", len(specs))
+	case f.aa && many(specs[0]) != nil:
+		return fmt.Errorf("--aa runs one model against itself: name one model, %s stands for many", specs[0])
 	case f.aa && len(f.target.targets) > 0:
 		return errors.New("--aa runs one model against itself; give a target two names to compare it with itself")
 	case f.pin && len(f.target.targets) > 0:

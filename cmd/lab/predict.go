@@ -52,7 +52,7 @@ send in place of the scenario's load.` + trafficHelp + exitStatus,
   lab predict async eventloop --scenario hello --cores 64 --connections 100000 --for 1s --trials 1
   lab predict --scenario four-queues --format csv`,
 		Args:              cobra.ArbitraryArgs,
-		ValidArgsFunction: modelArgs,
+		ValidArgsFunction: severalArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			plan, err := f.predicted(c, args)
 			if err != nil {

@@ -42,6 +42,11 @@ func (f *compareFlags) suite(c *cobra.Command) (*scenarios.Suite, error) {
 
 // suitePlan puts the pairs that are named, or all, into the suite's situations.
 func (f *compareFlags) suitePlan(c *cobra.Command, s *scenarios.Suite, named []string) (*scenarios.Plan, error) {
+	for _, n := range named {
+		if many(n) != nil {
+			return nil, fmt.Errorf("%s is a suite, which has pairs of its own: leave %s out for all of them, or name some: %s", s.Name, n, s.Labels())
+		}
+	}
 	trials := s.Trials
 	switch {
 	case c.Flags().Changed("trials"):
