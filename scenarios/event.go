@@ -19,6 +19,7 @@ type PlanStarted struct {
 	Trials    int           // of each cell
 	Total     int           // trials in all
 	Measuring time.Duration // planned warm-up and windows of all trials
+	Left      time.Duration // planned time in all, with the starts and stops of servers
 }
 
 // Phase is what a trial is doing.
@@ -67,6 +68,10 @@ type Note struct {
 // the scenario's protocol; How is what it answered.
 type NotSpoken struct{ Scenario, Model, How string }
 
+// NotOffered tells that a cell is not measured because what the model runs lacks
+// a path that the scenario asks for. A Note says so, too.
+type NotOffered struct{ Scenario, Model, Path string }
+
 // PlanDone closes a run, complete or not.
 type PlanDone struct{ Interrupted bool }
 
@@ -76,6 +81,7 @@ func (Sample) event()      {}
 func (TrialDone) event()   {}
 func (Note) event()        {}
 func (NotSpoken) event()   {}
+func (NotOffered) event()  {}
 func (PlanDone) event()    {}
 
 // ModelInfo is what results say about a model.

@@ -74,7 +74,7 @@ func (r *runner) grow() (int, error) {
 		r.jobs = append(r.jobs, job{c, Ref{
 			Scenario: c.Scenario.Name, Model: c.Contestant.Label, Trial: n, Of: n, Order: len(r.jobs) + 1, Total: total,
 		}})
-		r.left += r.planned(c.Scenario)
+		r.left += r.planned(c)
 	}
 	r.plan.Foreseen = left
 	r.left += r.foreseen()

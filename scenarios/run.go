@@ -32,7 +32,7 @@ func Run(ctx context.Context, p *Plan, on func(Event)) (*Result, error) {
 	defer r.unpin()
 	r.emit(PlanStarted{
 		Name: p.Name, Scenarios: p.scenarios(), Models: r.result.Models,
-		Trials: p.Trials, Total: len(r.jobs) + p.Foreseen, Measuring: p.Measuring() + r.foreseen(),
+		Trials: p.Trials, Total: len(r.jobs) + p.Foreseen, Measuring: p.Measuring() + r.foreseen(), Left: r.left,
 	})
 	for _, why := range slices.Concat(p.leftOut, p.aboutTargets(), p.behaviours()) {
 		r.note("%s", why)
@@ -72,7 +72,8 @@ func (p *Plan) behaviours() (all []string) {
 type runner struct {
 	plan   *Plan
 	jobs   []job
-	left   time.Duration // planned time of what has not begun
+	left   time.Duration            // planned time of what has not begun
+	took   map[string]time.Duration // to start, ask and stop a model, by label; see overhead
 	result *Result
 
 	generator, server []int // cores; nil = all
@@ -82,20 +83,29 @@ type runner struct {
 	on func(Event)
 }
 
-// stopping and starting processes, checking for leftovers: what a trial takes
-// beside its traffic. Only the time left shown depends on it.
-const overhead = 60 * time.Millisecond
+// overhead is what a trial takes beside its traffic: starting and stopping
+// processes, checking for leftovers. Real programs take their time, as long as
+// they took when they were verified. Only the time left shown depends on it.
+func (r *runner) overhead(c *Contestant) time.Duration {
+	const ours, theirs = 60 * time.Millisecond, time.Second
+	switch took, known := r.took[c.Label]; {
+	case known:
+		return took
+	case c.Model.Real != nil || c.Front != nil && len(c.Needs()) > 0:
+		return theirs
+	}
+	return ours
+}
 
 func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
-	r := &runner{plan: p, jobs: p.order(), on: on}
+	r := &runner{plan: p, jobs: p.order(), on: on, took: map[string]time.Duration{}}
 	for i, j := range r.jobs {
 		r.jobs[i].Total += p.Foreseen
 		if err := newAttack(j.cell.Scenario, "127.0.0.1:1").Check(); err != nil {
 			return nil, fmt.Errorf("scenario %s: %w", j.Ref.Scenario, err)
 		}
-		r.left += r.planned(j.cell.Scenario)
 	}
-	r.left += r.foreseen()
+	r.left = r.ahead(p.contestants())
 	demand := map[string]app.Demand{}
 	for _, s := range p.scenarios() {
 		demand[s.Name] = s.demand()
@@ -121,14 +131,28 @@ func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 	return r, r.save()
 }
 
-func (r *runner) planned(s *Scenario) time.Duration { return s.Warmup + s.For() + overhead }
+func (r *runner) planned(c Cell) time.Duration {
+	return c.Scenario.Warmup + c.Scenario.For() + r.overhead(c.Contestant)
+}
+
+// ahead is how long it takes to verify the contestants and to measure all.
+func (r *runner) ahead(unverified []*Contestant) time.Duration {
+	d := r.foreseen()
+	for _, c := range unverified {
+		d += r.overhead(c)
+	}
+	for _, j := range r.jobs {
+		d += r.planned(j.cell)
+	}
+	return d
+}
 
 // foreseen is about how long trials will take that are not laid out yet.
 func (r *runner) foreseen() time.Duration {
 	if len(r.jobs) == 0 {
 		return 0
 	}
-	return time.Duration(r.plan.Foreseen) * r.planned(r.jobs[len(r.jobs)-1].cell.Scenario)
+	return time.Duration(r.plan.Foreseen) * r.planned(r.jobs[len(r.jobs)-1].cell)
 }
 
 // pin gives the generator one half of the cores and the server the other.
@@ -196,7 +220,7 @@ func (r *runner) run(ctx context.Context) error {
 			}
 		}
 		j := r.jobs[at]
-		r.left -= r.planned(j.cell.Scenario)
+		r.left -= r.planned(j.cell)
 		if !r.runs(j.cell) {
 			continue
 		}
@@ -221,9 +245,14 @@ func (r *runner) run(ctx context.Context) error {
 // refused and the others go on; with none left there is nothing to measure.
 func (r *runner) verify(ctx context.Context) error {
 	contestants := r.plan.contestants()
-	for _, c := range contestants {
+	for i, c := range contestants {
 		r.emit(TrialPhase{Ref: Ref{Model: c.Label, Total: len(r.jobs)}, Phase: Verifying, Left: r.left})
+		began := time.Now()
 		err := r.verifyOne(ctx, c)
+		if !c.Observed() {
+			r.took[c.Label] = time.Since(began)
+		}
+		r.left = r.ahead(contestants[i+1:])
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -266,6 +295,7 @@ func (r *runner) lookForRoutes() {
 			r.result.NotOffered[c.Scenario.Name] = byModel
 		}
 		byModel[c.Contestant.Label] = lacks
+		r.emit(NotOffered{c.Scenario.Name, c.Contestant.Label, lacks})
 		r.note("%s goes without %s: what it runs has no %s", c.Scenario.Name, c.Contestant.Label, lacks)
 	}
 }

@@ -182,7 +182,7 @@ func (w *watcher) sample(r reading) {
 }
 
 func (w *watcher) left(at time.Time) time.Duration {
-	return max(0, w.runner.planned(w.job.cell.Scenario)-at.Sub(w.began))
+	return max(0, w.runner.planned(w.job.cell)-at.Sub(w.began))
 }
 
 func (w *watcher) peaks(r reading) {

@@ -109,13 +109,13 @@ func TestPlain(t *testing.T) {
 
 func TestPlainInterrupted(t *testing.T) {
 	events := make(chan scenarios.Event, 3)
-	events <- scenarios.PlanStarted{Total: 54, Measuring: time.Minute}
+	events <- scenarios.PlanStarted{Total: 54, Measuring: time.Minute, Left: 70 * time.Second}
 	events <- scenarios.TrialDone{Trial: &scenarios.Trial{Ref: scenarios.Ref{Scenario: "hello", Model: "cgi", Trial: 1, Of: 6, Order: 1, Total: 54}, Invalid: []string{"the server died"}}}
 	events <- scenarios.PlanDone{Interrupted: true}
 	close(events)
 	var b bytes.Buffer
 	Plain(events, &b)
-	const want = "0 models on : 54 trials, 1:00 of measuring\n" +
+	const want = "0 models on : 54 trials, 1:00 of measuring, about 1:10 in all\n" +
 		"[ 1/54] hello × cgi, trial 1 of 6: 0.0/s; invalid: the server died; 0:00 left\n" +
 		"stopped after 1 of 54 trials, 1 invalid\n"
 	if b.String() != want {

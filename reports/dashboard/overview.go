@@ -271,10 +271,10 @@ func page[T any](list []T, n int, wanted func(T) bool) ([]T, int) {
 // the medians so far.
 func matrixCell(s *screen, a area, p *picture, sc *scene, i int, b block) {
 	c := sc.look(i)
-	if c.mute != "" {
-		s.text(a.x, a.y+b.goodput-1, a.w, faint, notSpoken)
+	if c.instead != "" {
+		s.text(a.x, a.y+b.goodput-1, a.w, faint, c.instead)
 		if b.response > 0 {
-			s.text(a.x, a.y+b.goodput, a.w, faint, c.mute)
+			s.text(a.x, a.y+b.goodput, a.w, faint, c.because)
 		}
 		return
 	}

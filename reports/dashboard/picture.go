@@ -43,7 +43,9 @@ type scene struct {
 // A cell is one model under one scenario.
 type cell struct {
 	trials []*track
-	mute   string // how the model answered, if it doesn't speak the scenario's protocol
+	// instead stands in place of figures where it isn't measured, "not spoken" or
+	// "not offered"; because is how the model answered, or the path that it lacks.
+	instead, because string
 }
 
 // A track is one trial of a cell.
@@ -80,7 +82,7 @@ const (
 func (p *picture) apply(e any) {
 	switch e := e.(type) {
 	case scenarios.PlanStarted:
-		*p = picture{plan: e, models: slices.Clone(e.Models), left: e.Measuring}
+		*p = picture{plan: e, models: slices.Clone(e.Models), left: max(e.Measuring, e.Left)}
 		for _, s := range e.Scenarios {
 			sc := p.scene(s.Name)
 			sc.window, sc.stages, sc.trials = s.For(), s.Stages, s.Trials
@@ -94,8 +96,12 @@ func (p *picture) apply(e any) {
 	case trialFigures:
 		p.finish(e)
 	case scenarios.NotSpoken:
-		p.cell(scenarios.Ref{Scenario: e.Scenario, Model: e.Model}).mute = cmp.Or(e.How, "no answer")
+		c := p.cell(scenarios.Ref{Scenario: e.Scenario, Model: e.Model})
+		c.instead, c.because = "not spoken", cmp.Or(e.How, "no answer")
 		p.note(note{mark: "–", text: e.Scenario + " × " + e.Model + ": the protocol is not spoken, the answer was " + cmp.Or(e.How, "none")})
+	case scenarios.NotOffered:
+		c := p.cell(scenarios.Ref{Scenario: e.Scenario, Model: e.Model})
+		c.instead, c.because = "not offered", e.Path
 	case scenarios.Note:
 		p.note(note{at: e.At, text: e.Text})
 	case scenarios.PlanDone:
@@ -118,7 +124,7 @@ func (p *picture) enter(r scenarios.Ref, phase scenarios.Phase, left time.Durati
 
 func (p *picture) setLeft(left time.Duration, trials, total int) {
 	p.left = max(0, left)
-	p.span = max(p.span, p.plan.Measuring, p.left)
+	p.span = max(p.span, p.plan.Measuring, p.plan.Left, p.left)
 	share := 0.0
 	switch {
 	case p.span > 0:
@@ -242,7 +248,7 @@ func (p *picture) clone() *picture {
 		t := *s
 		t.cells = make([]*cell, len(s.cells))
 		for j, c := range s.cells {
-			d := &cell{trials: make([]*track, len(c.trials)), mute: c.mute}
+			d := &cell{trials: make([]*track, len(c.trials)), instead: c.instead, because: c.because}
 			for k, tr := range c.trials {
 				d.trials[k] = &track{slices.Clone(tr.points), tr.done}
 			}

@@ -23,8 +23,12 @@ func Plain(events <-chan scenarios.Event, w io.Writer) {
 	for e := range events {
 		switch e := e.(type) {
 		case scenarios.PlanStarted:
-			l.total, l.said = e.Total, e.Measuring
-			l.printf("%s on %s: %s, %s of measuring", count(len(e.Models), "model"), names(e.Scenarios), count(e.Total, "trial"), clock(e.Measuring))
+			l.total, l.said = e.Total, max(e.Measuring, e.Left)
+			text := fmt.Sprintf("%s on %s: %s, %s of measuring", count(len(e.Models), "model"), names(e.Scenarios), count(e.Total, "trial"), clock(e.Measuring))
+			if e.Left > e.Measuring {
+				text += ", about " + clock(e.Left) + " in all"
+			}
+			l.printf("%s", text)
 		case scenarios.Sample:
 			if l.said-e.Left >= quiet {
 				l.said = e.Left

@@ -40,10 +40,10 @@ func (m model) resultLines(p *picture) []line {
 		labels := shorten(p.models, label)
 		for j := range p.models {
 			sum := sc.look(j).summary()
-			if sc.look(j).mute != "" {
+			if c := sc.look(j); c.instead != "" {
 				lines = append(lines, line{
 					{2, label, plain, false, labels[j]},
-					{label + 4, w - label - 4, faint, false, notSpoken + ": " + sc.look(j).mute},
+					{label + 4, w - label - 4, faint, false, c.instead + ": " + c.because},
 				})
 				continue
 			}
@@ -117,8 +117,8 @@ func compactResults(p *picture, w int) []line {
 		labels := shorten(p.models, max(8, w-2-18-2))
 		for j := range p.models {
 			sum := sc.look(j).summary()
-			if sc.look(j).mute != "" {
-				lines = append(lines, line{{1, max(8, w-22), plain, false, labels[j]}, {w, 18, faint, true, notSpoken}})
+			if c := sc.look(j); c.instead != "" {
+				lines = append(lines, line{{1, max(8, w-22), plain, false, labels[j]}, {w, 18, faint, true, c.instead}})
 				continue
 			}
 			k := plain

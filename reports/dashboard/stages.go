@@ -10,9 +10,6 @@ import (
 	"gatewaylab/scenarios/load"
 )
 
-// notSpoken stands for the figures of a cell that is not measured.
-const notSpoken = "not spoken"
-
 // planned is how many trials each of the scenario's cells is to have.
 func (s *scene) planned(p *picture) int {
 	if s.trials > 0 {

@@ -73,6 +73,18 @@ func TestNotSpokenIsSaid(t *testing.T) {
 			t.Errorf("the %s doesn't say that a protocol is not spoken:\n%s", v, got)
 		}
 	}
+	p := &picture{}
+	p.apply(scenarios.PlanStarted{Models: []modelInfo{{Label: "nginx"}}, Scenarios: []*scenarios.Scenario{{Name: "wait"}}})
+	p.apply(scenarios.NotOffered{Scenario: "wait", Model: "nginx", Path: "/wait"})
+	m.live = p
+	for _, v := range []string{"overview", "results"} {
+		for m.view.String() != v {
+			m = press(m, keyTab)
+		}
+		if got := m.View(); !strings.Contains(got, "not offered") {
+			t.Errorf("the %s doesn't say that a path is not offered:\n%s", v, got)
+		}
+	}
 	events := make(chan scenarios.Event)
 	go func() {
 		defer close(events)
