@@ -110,7 +110,7 @@ func (o *overview) grid(figures func(block, *Cell) tableCell) table {
 			add(row{label: model}, func(b block) tableCell {
 				c := b.cell(model)
 				if word, why := c.absence(); word != "" {
-					return tableCell{figure: word, tail: superscript(o.note(why))}
+					return tableCell{figure: unbroken(word + " " + superscript(o.note(why)))}
 				}
 				return figures(b, c)
 			})
@@ -131,6 +131,7 @@ func (o *overview) goodput() table {
 		if marks := o.marks(c); marks != "" {
 			cell.tail += " " + marks
 		}
+		cell.tail = unbroken(strings.ReplaceAll(cell.tail, "–", "–\u2060")) // a line can end behind a dash, too
 		return cell
 	})
 	for i, b := range o.blocks {
@@ -328,9 +329,15 @@ func pair(a, b Estimate) tableCell {
 	if !a.Known() && !b.Known() {
 		return tableCell{figure: unknown}
 	}
-	one, two := withSpread(a), withSpread(b)
-	return tableCell{figure: strings.TrimSpace(one.figure+" "+one.tail) + " / " + strings.TrimSpace(two.figure+" "+two.tail)}
+	words := func(e Estimate) string {
+		c := withSpread(e)
+		return strings.TrimSpace(c.figure + " " + c.tail)
+	}
+	return tableCell{figure: unbroken(words(a)+" /") + " " + unbroken(words(b))}
 }
+
+// unbroken keeps a text on one line where columns are narrow.
+func unbroken(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") }
 
 // leads says whether the cell has the highest goodput of the scenario and can be
 // told apart from some other.
