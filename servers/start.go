@@ -222,8 +222,7 @@ func (c *Configured) findDrivers(b Backing) ([]real.Found, error) {
 	if len(drivers) == 0 {
 		return nil, nil
 	}
-	modules := slices.DeleteFunc(c.needs(), func(n real.Need) bool { return n.Kind != real.PythonModule })
-	found, err := real.Find(append(modules, drivers...))
+	found, err := real.Find(append(c.needs(), drivers...))
 	return slices.DeleteFunc(found, func(f real.Found) bool {
 		return !slices.ContainsFunc(drivers, func(n real.Need) bool { return n.Name == f.Name })
 	}), err

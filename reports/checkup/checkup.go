@@ -211,10 +211,11 @@ func (c *Checkup) need(n real.Need, what string) {
 func (p *Program) at(found []real.Found) {
 	names := []string{p.Name, "mod_" + p.Name, p.Name + ".pm", "uwsgi " + p.Name + " plugin"}
 	for _, f := range found {
-		// With a Python module comes its interpreter, which is not what is meant.
+		// With a module comes its interpreter, which is not what is meant.
 		if slices.Contains(names, f.Name) {
 			p.Path, p.Version = f.Path, f.Version
 			p.Behaves = real.Behaviours([]real.Found{f}, nil)
+			return
 		}
 	}
 }

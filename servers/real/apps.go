@@ -164,7 +164,7 @@ func (s *Site) cgiProgram(language string) (string, error) {
 	}
 	python := ""
 	if language == "python" {
-		py, _ := FindPython("psycopg2") // or one without, which serves all but PostgreSQL
+		py := scriptPython()
 		if py == nil {
 			return "", &MissingError{[]Need{{Executable, "python3"}}}
 		}

@@ -97,6 +97,7 @@ func Find(needs []Need) ([]Found, error) {
 	var found []Found
 	var missing []Need
 	var modules []string
+	var own *Interpreter // that one of the needs runs, whoever else has the modules
 	for _, n := range needs {
 		if n.Kind == PythonModule {
 			modules = append(modules, n.Name)
@@ -107,17 +108,25 @@ func Find(needs []Need) ([]Found, error) {
 			missing = append(missing, n)
 			continue
 		}
-		found = append(found, f)
-	}
-	if len(modules) > 0 {
-		py, lacks := FindPython(modules...)
-		if len(lacks) > 0 {
-			for _, m := range lacks {
-				missing = append(missing, Need{PythonModule, m})
-			}
-		} else {
-			found = append(found, py.found(modules)...)
+		if py := n.runs(f); py != nil {
+			own = py
 		}
+		if f.Name != "python3" { // which comes with the modules
+			found = append(found, f)
+		}
+	}
+	py, lacks := own, []string(nil)
+	switch {
+	case own != nil:
+		lacks = own.lacks(modules)
+	case len(modules) > 0:
+		py, lacks = FindPython(modules...)
+	}
+	if len(lacks) > 0 {
+		missing, modules = append(missing, python(lacks...)...), nil
+	}
+	if own != nil || len(modules) > 0 {
+		found = append(found, py.found(modules)...)
 	}
 	if len(missing) > 0 {
 		return found, &MissingError{missing}
@@ -125,9 +134,27 @@ func Find(needs []Need) ([]Found, error) {
 	return found, unfit(found)
 }
 
+// runs is the interpreter that what was found runs, nil if that is for the
+// modules to say.
+func (n Need) runs(f Found) *Interpreter {
+	switch n {
+	case Need{UWSGIPlugin, "python3"}, Need{ApacheModule, "wsgi"}:
+		return embedded(f.Path)
+	case Need{Executable, "python3"}:
+		return scriptPython()
+	}
+	return nil
+}
+
 func (n Need) find() (Found, error) {
 	switch n.Kind {
 	case Executable:
+		if n.Name == "python3" {
+			if py := scriptPython(); py != nil {
+				return py.found(nil)[0], nil
+			}
+			return Found{}, fmt.Errorf("python3: %w", exec.ErrNotFound)
+		}
 		path, err := executable(n.Name)
 		return Found{n.Name, path, version(n.Name, path)}, err
 	case ApacheModule:

@@ -1,9 +1,11 @@
 package real
 
 import (
+	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -59,12 +61,7 @@ func FindPython(modules ...string) (best *Interpreter, lacks []string) {
 		if py == nil {
 			continue
 		}
-		var missing []string
-		for _, m := range modules {
-			if _, ok := py.modules[m]; !ok {
-				missing = append(missing, m)
-			}
-		}
+		missing := py.lacks(modules)
 		if best == nil || len(missing) < len(lacks) {
 			best, lacks = py, missing
 		}
@@ -110,6 +107,52 @@ func ask(path string) *Interpreter {
 	}
 	interpreters.Store(path, py)
 	return py
+}
+
+// scriptPython is the interpreter that runs CGI programs: one that has the driver
+// of PostgreSQL, or one without, which serves all else.
+func scriptPython() *Interpreter {
+	py, _ := FindPython("psycopg2")
+	return py
+}
+
+// libpython is the name of Python's shared library, with its version.
+var libpython = regexp.MustCompile(`^libpython(\d+\.\d+)\.so`)
+
+// embedded is the interpreter that a module of a web server's has in itself, by
+// the library that it is linked with, whatever comes first on PATH. What is asked
+// in its place is the program of that version, where systems have theirs: both
+// are of one build, and have the same modules.
+func embedded(module string) *Interpreter {
+	file, err := os.Open(module)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	f, err := elf.NewFile(file)
+	if err != nil {
+		return nil // not Linux's
+	}
+	libraries, err := f.ImportedLibraries()
+	if err != nil {
+		return nil
+	}
+	for _, l := range libraries {
+		if m := libpython.FindStringSubmatch(l); m != nil {
+			return ask("/usr/bin/python" + m[1])
+		}
+	}
+	return nil
+}
+
+// lacks are the modules that the interpreter doesn't have.
+func (py *Interpreter) lacks(modules []string) (missing []string) {
+	for _, m := range modules {
+		if _, ok := py.modules[m]; !ok {
+			missing = append(missing, m)
+		}
+	}
+	return missing
 }
 
 // found are the interpreter and some of its modules.
