@@ -72,6 +72,8 @@ func TestArrows(t *testing.T) {
 		"servers/trace":          {"servers", "servers/trace/recorder", "servers/wire"},
 		"servers/trace/recorder": {"servers/app", "servers/iface/asgi", "servers/iface/wsgi"},
 		"reports/hops":           {"servers/trace"},
+
+		"servers/process/processtest": {}, // of tests alone
 	}
 	for path, p := range goList(t) {
 		name := strings.TrimPrefix(path, "gatewaylab/")

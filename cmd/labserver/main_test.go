@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatewaylab/servers/process"
+	"gatewaylab/servers/process/processtest"
 )
 
 // The test binary is labserver when it is told to be, so that what the tests
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 	case os.Getenv(beLabserver) != "":
 		main()
 	}
-	os.Exit(m.Run())
+	os.Exit(processtest.Run(m))
 }
 
 // A server is a running model.

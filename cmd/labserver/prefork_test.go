@@ -138,6 +138,7 @@ func TestCrashedWorkerIsReplaced(t *testing.T) {
 }
 
 func TestTerminateFinishesRequestInHand(t *testing.T) {
+	t.Parallel()
 	s := prefork(t, 2)
 	answer := waits(t, s, "/wait?ms=700")
 	if err := s.Stop(30 * time.Second); err != nil {

@@ -212,7 +212,9 @@ func TestSlowGatewayHoldsResponderOnlyForTimeout(t *testing.T) {
 }
 
 func TestResponderFinishesWhatItServes(t *testing.T) {
+	t.Parallel()
 	eachResponder(t, func(t *testing.T, name string) {
+		t.Parallel()
 		s, g := respond(t, name)
 		says(t, g, "at first")
 		until(t, "nothing busy", func() bool { return s.Board().Read().Busy() == 0 })
@@ -297,8 +299,10 @@ func gateways(t *testing.T, s *server, n int) (all []gateway) {
 // A request waits for no worker that is busy while another is not, whichever
 // worker has its connection; whether the busy one comes back or not.
 func TestKeptConnectionGoesToWhoIsFree(t *testing.T) {
+	t.Parallel()
 	for _, target := range []string{"/wait?ms=1500", "/hang"} {
 		t.Run(target, func(t *testing.T) {
+			t.Parallel()
 			s, _ := respond(t, "fastcgi", "workers=2")
 			all := gateways(t, s, 8)
 			ended := make(chan struct{})

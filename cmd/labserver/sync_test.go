@@ -63,6 +63,7 @@ func drip(t *testing.T, addr, begin, text string) net.Conn {
 // Each byte comes well within the timeout, and the whole never does: that
 // doesn't hold a thread either. The answer is read while the client goes on.
 func TestDrippingClientIsGivenUp(t *testing.T) {
+	t.Parallel()
 	const long = 3000 // bytes: a minute
 	eachSyncModel(t, []string{"timeout=300ms"}, func(t *testing.T, s *server) {
 		for _, c := range []struct{ what, begin, rest string }{

@@ -70,6 +70,7 @@ func (c *caller) read(t *testing.T) (resp *http.Response, body string) {
 // thread: twenty of each leave the one there is to others, and are served when
 // they say something.
 func TestIdleConnectionsHoldNoThread(t *testing.T) {
+	t.Parallel()
 	s := threads(t, 1, 1)
 	var idle []*caller
 	for range 20 {
@@ -107,6 +108,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 // T threads serve T requests at a time and no more; the rest wait in the
 // process and are shown as waiting.
 func TestThreadsAreBounded(t *testing.T) {
+	t.Parallel()
 	s := threads(t, 1, 3)
 	const all = 7
 	var wg sync.WaitGroup
@@ -135,6 +137,7 @@ func TestThreadsAreBounded(t *testing.T) {
 // threads are busy, leaves the rest in the kernel's queue, where the other
 // worker takes it: nobody waits behind the long request.
 func TestBusyWorkerLeavesConnectionsToOthers(t *testing.T) {
+	t.Parallel()
 	for _, limit := range []string{"queue=0", "connections=1"} {
 		s := threads(t, 2, 1, limit)
 		long := waits(t, s, "/wait?ms=2000")
@@ -154,6 +157,7 @@ func TestBusyWorkerLeavesConnectionsToOthers(t *testing.T) {
 
 // A crash is the end of its process with all threads, and of no other.
 func TestCrashHurtsOneProcess(t *testing.T) {
+	t.Parallel()
 	s := threads(t, 2, 2, "queue=0") // or the crash may wait behind a full process's requests
 	type waiter struct {
 		pid  int
@@ -198,6 +202,7 @@ func TestCrashHurtsOneProcess(t *testing.T) {
 }
 
 func TestThreadsServePipelines(t *testing.T) {
+	t.Parallel()
 	s := threads(t, 1, 1)
 	c := call(t, s.addr)
 	const many = 2*100 + 50 // more than are served in one go
@@ -261,6 +266,7 @@ func parked(t *testing.T, s *server) (n int) {
 }
 
 func TestThreadsTerminate(t *testing.T) {
+	t.Parallel()
 	s := threads(t, 2, 2, "queue=0") // or a worker may take a third request for which only the other has a thread
 	kept, silent := call(t, s.addr), call(t, s.addr)
 	kept.send(t, "/hello")
