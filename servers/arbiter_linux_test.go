@@ -120,6 +120,7 @@ func keepNone([]int) []int       { return nil }
 
 // What the arbiter is told while requests come and go: not one is lost.
 func TestArbitersUnderLoad(t *testing.T) {
+	t.Parallel()
 	more, fewer := syscall.SIGTTIN, syscall.SIGTTOU
 	steps := []step{
 		{more, 3, keepAll},
@@ -166,8 +167,10 @@ func TestArbitersUnderLoad(t *testing.T) {
 // TERM lets what is being served be finished, QUIT doesn't; either way that is
 // the end.
 func TestArbitersStop(t *testing.T) {
+	t.Parallel()
 	for sig, status := range map[syscall.Signal]int{syscall.SIGTERM: 200, syscall.SIGQUIT: 0, syscall.SIGINT: 0} {
 		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
 			eachArbiter(t, "workers=2", func(t *testing.T, inst *servers.Instance, workers func() []int) {
 				load := requests(t, inst, 1, "/hello")
 				held := make(chan outcome, 1)
@@ -193,6 +196,7 @@ func TestArbitersStop(t *testing.T) {
 
 // A worker that hangs is killed and replaced, its request is lost, and no other.
 func TestArbitersReplaceWhoHangs(t *testing.T) {
+	t.Parallel()
 	eachArbiter(t, "workers=2,timeout=3s", func(t *testing.T, inst *servers.Instance, workers func() []int) {
 		load := requests(t, inst, 2, "/wait?ms=10")
 		before := workers()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,9 +34,14 @@ func chains() (specs []string) {
 	return specs
 }
 
-// A chain answers like the application, whatever it is made of.
+// A chain answers like the application, whatever it is made of; those of the
+// whole contract do it there.
 func TestChainsAnswerAlike(t *testing.T) {
+	t.Parallel()
 	for _, spec := range chains() {
+		if slices.Contains(contractChains(), spec) {
+			continue
+		}
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
 			needs(t, spec)
@@ -44,15 +50,21 @@ func TestChainsAnswerAlike(t *testing.T) {
 	}
 }
 
-// The whole contract, before a model that holds one request for each worker,
-// before one that holds as many as come, and over every protocol.
-func TestContractOfChains(t *testing.T) {
-	for _, spec := range []string{
+// contractChains are a model that holds one request for each worker, one that
+// holds as many as come, and every protocol.
+func contractChains() []string {
+	return []string{
 		"front+prefork", "front+async",
 		"nginx+prefork", "nginx:buffering=off,keepalive=0,workers=1+async", "nginx+fastcgi", "nginx+scgi", "nginx+uwsgi",
 		"front:instances=2,balance=shared,request_buffering=off,response_buffering=off,keepalive=0,socket=tcp+async",
-		"fastcgi:mpx=on", "fastcgi:reuse=off,socket=tcp", "front:instances=2,balance=shared+fastcgi", "nginx+uwsgi",
-	} {
+		"fastcgi:mpx=on", "fastcgi:reuse=off,socket=tcp", "front:instances=2,balance=shared+fastcgi",
+	}
+}
+
+// They keep the whole contract.
+func TestContractOfChains(t *testing.T) {
+	t.Parallel()
+	for _, spec := range contractChains() {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
 			needs(t, spec)
@@ -73,6 +85,7 @@ func realChains() []string {
 // A chain with a real server at its end keeps the contract as far as it can be
 // seen from outside.
 func TestContractOfRealChains(t *testing.T) {
+	t.Parallel()
 	for _, spec := range realChains() {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
@@ -88,6 +101,7 @@ func TestContractOfRealChains(t *testing.T) {
 // A front outlives what it stands before: the request that kills the model is
 // answered for, and those that come while the model is started again wait.
 func TestFrontSurvivesItsModel(t *testing.T) {
+	t.Parallel()
 	for _, spec := range []string{"front+async", "nginx+async"} {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
@@ -224,6 +238,7 @@ func TestTap(t *testing.T) {
 // A file is the same whoever answers for it, and the model hears nothing of it
 // if the front does.
 func TestStaticFiles(t *testing.T) {
+	t.Parallel()
 	for _, spec := range []string{"async", "front:static=on+async", "nginx:static=on+async"} {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
@@ -249,6 +264,7 @@ func TestStaticFiles(t *testing.T) {
 }
 
 func TestWebSocketThroughFronts(t *testing.T) {
+	t.Parallel()
 	for _, spec := range []string{"front+async", "nginx+async", "front:response_buffering=off,keepalive=0+async"} {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()

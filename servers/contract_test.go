@@ -195,6 +195,7 @@ func ask(ctx context.Context, method, url string, body io.Reader) (*http.Respons
 // The contract that every model keeps. A new row in the table is tested by
 // being there.
 func TestContract(t *testing.T) {
+	t.Parallel()
 	for _, m := range builtins() {
 		t.Run(m.Name, func(t *testing.T) {
 			t.Parallel()

@@ -48,8 +48,10 @@ func asking(t *testing.T, spec, settings string) *servers.Instance {
 // Updates are kept, whatever opens the database how often and as which user, and
 // the next server finds it as if nobody had used it.
 func TestUpdatesAreKept(t *testing.T) {
+	t.Parallel()
 	for _, spec := range []string{"cgi", "prefork", "gunicorn:class=gevent,workers=1", "apache:mod=cgid,app=go"} {
 		t.Run(spec, func(t *testing.T) {
+			t.Parallel()
 			for range 2 {
 				inst := asking(t, spec, "sqlite")
 				for range 2 {
@@ -67,6 +69,7 @@ func TestUpdatesAreKept(t *testing.T) {
 
 // Models give the same answers from PostgreSQL, by way of each driver, one after the other.
 func TestModelsAskPostgreSQL(t *testing.T) {
+	t.Parallel()
 	url := postgres(t)
 	for _, spec := range []string{
 		"cgi", "prefork", "threads", "eventloop", "async",
@@ -96,6 +99,7 @@ func TestModelsAskPostgreSQL(t *testing.T) {
 
 // What answers and what asks it is named by its version.
 func TestDatabaseVersions(t *testing.T) {
+	t.Parallel()
 	p, err := database()
 	if err != nil {
 		t.Fatal(err)
@@ -147,6 +151,7 @@ func TestDatabaseVersions(t *testing.T) {
 
 // No process has more connections than its pool, whoever says how large it is.
 func TestPoolIsHonoured(t *testing.T) {
+	t.Parallel()
 	for _, spec := range []string{
 		"async", "threads:workers=1,threads=8", "eventloop", "gunicorn:class=gthread,workers=1,threads=8", "uvicorn",
 	} {
@@ -157,6 +162,7 @@ func TestPoolIsHonoured(t *testing.T) {
 			},
 		} {
 			t.Run(spec+" "+name, func(t *testing.T) {
+				t.Parallel()
 				inst := instance(t)
 				const each = 100 * time.Millisecond
 				var all sync.WaitGroup

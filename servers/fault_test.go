@@ -86,6 +86,7 @@ func get(ctx context.Context, inst *servers.Instance, target string) outcome {
 }
 
 func TestCrashUnderSupervision(t *testing.T) {
+	t.Parallel()
 	eachModel(t, func(t *testing.T, name string) {
 		want := faults[name]
 		inst := supervised(t, cmp.Or(want.crash, name))
@@ -121,6 +122,7 @@ func TestCrashUnderSupervision(t *testing.T) {
 }
 
 func TestCrashWithoutSupervision(t *testing.T) {
+	t.Parallel()
 	eachModel(t, func(t *testing.T, name string) {
 		inst := launch(t, name)
 		if got := get(t.Context(), inst, "/crash"); got.status != faults[name].crashStatus {
@@ -146,6 +148,7 @@ func TestCrashWithoutSupervision(t *testing.T) {
 // What dead processes have used stays counted: thrice the work with a crash
 // after each costs more than twice as much as the first.
 func TestCrashesKeepTheAccount(t *testing.T) {
+	t.Parallel()
 	eachModel(t, func(t *testing.T, name string) {
 		inst := supervised(t, name)
 		var last time.Duration
@@ -178,6 +181,7 @@ func TestCrashesKeepTheAccount(t *testing.T) {
 }
 
 func TestHang(t *testing.T) {
+	t.Parallel()
 	eachModel(t, func(t *testing.T, name string) {
 		want := faults[name]
 		inst := supervised(t, want.hang)
@@ -245,6 +249,7 @@ func hangsOn(t *testing.T, inst *servers.Instance, hung <-chan outcome, all bool
 }
 
 func TestLeak(t *testing.T) {
+	t.Parallel()
 	eachModel(t, func(t *testing.T, name string) {
 		const leaked, much = 2 * 32 << 20, 48 << 20
 		inst := start(t, name)
@@ -283,6 +288,7 @@ func busyPID(t *testing.T, inst *servers.Instance) (pid int) {
 }
 
 func TestDeathGivesTheLockBack(t *testing.T) {
+	t.Parallel()
 	eachModel(t, func(t *testing.T, name string) {
 		inst := supervised(t, name)
 		holder := asks(t.Context(), t, inst, "/locked?wait=0&hold=60000")
@@ -303,6 +309,7 @@ func TestDeathGivesTheLockBack(t *testing.T) {
 }
 
 func TestInstancesDontShareTheLock(t *testing.T) {
+	t.Parallel()
 	eachModel(t, func(t *testing.T, name string) {
 		one, other := launch(t, name), start(t, name)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -35,7 +35,8 @@ func postgresPrograms(t testing.TB) string {
 }
 
 // postgres starts a PostgreSQL of the test's own, in a private folder, and
-// returns the URL of a database. It is gone after the test.
+// returns the URL of a database, which is empty: the first to ask for the table
+// loads it. It is gone after the test.
 func postgres(t testing.TB) string {
 	t.Helper()
 	bin := postgresPrograms(t)
@@ -91,14 +92,14 @@ func postgres(t testing.TB) string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.CommandContext(t.Context(), p.Database.Server, "database", "ready")
+			cmd := exec.CommandContext(t.Context(), p.Database.Server, "database", "versions")
 			cmd.Env = append(os.Environ(), "GATEWAYLAB_DB="+url)
 			out, err := cmd.CombinedOutput()
 			if err == nil {
 				return url
 			}
 			if !strings.Contains(string(out), "starting up") || time.Now().After(end) {
-				t.Fatalf("load the table: %v\n%s", err, out)
+				t.Fatalf("ask postgres: %v\n%s", err, out)
 			}
 		} else if time.Now().After(end) {
 			t.Fatalf("postgres does not answer: %v", err)

@@ -23,6 +23,7 @@ import (
 // What each model says to clients that come with another protocol than
 // HTTP/1.1. A model that speaks it says so in its row.
 func TestProtocols(t *testing.T) {
+	t.Parallel()
 	for _, m := range builtins() {
 		speaks := func(protocol string) bool { return strings.Contains(" "+m.HTTP+",", " "+protocol+",") }
 		t.Run(m.Name, func(t *testing.T) {

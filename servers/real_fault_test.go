@@ -47,6 +47,7 @@ var realFaults = map[string]struct {
 }
 
 func TestCrashOfReal(t *testing.T) {
+	t.Parallel()
 	for spec, want := range realFaults {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
@@ -77,6 +78,7 @@ func TestCrashOfReal(t *testing.T) {
 // A request that never ends costs its worker, where somebody watches over it,
 // and the next one is served.
 func TestHangOfReal(t *testing.T) {
+	t.Parallel()
 	for spec, status := range map[string]int{
 		"uwsgi-server:workers=1,timeout=1s": 0, "nginx+uwsgi-server:workers=1,timeout=1s": http.StatusBadGateway,
 		"nginx+gunicorn:workers=1,timeout=1s": http.StatusBadGateway,
@@ -98,6 +100,7 @@ func TestHangOfReal(t *testing.T) {
 // Under supervision a server that has died is started again, and those who come
 // meanwhile wait for it.
 func TestCrashOfRealUnderSupervision(t *testing.T) {
+	t.Parallel()
 	for _, spec := range []string{"uvicorn", "werkzeug"} {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
@@ -121,6 +124,7 @@ func TestCrashOfRealUnderSupervision(t *testing.T) {
 // What real programs say to clients that come with another protocol than
 // HTTP/1.1.
 func TestProtocolsOfReal(t *testing.T) {
+	t.Parallel()
 	for _, spec := range []string{
 		"gunicorn", "uwsgi-server", "werkzeug", "uvicorn", "uvicorn:http=h11", "hypercorn", "daphne", "tornado", "nginx", "apache", "lighttpd",
 	} {

@@ -147,6 +147,7 @@ var behaviours = []struct {
 // A client of the other service is in all that runs an application; the real
 // programs' are a few, and those on an event loop are theirs alone.
 func TestUpstream(t *testing.T) {
+	t.Parallel()
 	var specs []string
 	for _, m := range builtins() {
 		specs = append(specs, m.Name)
@@ -201,6 +202,7 @@ func callsAnother(t *testing.T, spec string) {
 
 // Connections are kept from call to call, where a process lives that long.
 func TestUpstreamConnectionsAreKept(t *testing.T) {
+	t.Parallel()
 	for spec, most := range map[string]int{
 		"serial": 1, "prefork:workers=2": 2, "threads:workers=1,threads=4": 4, "eventloop": 1, "async": 1, "cgi": 20,
 	} {
@@ -224,6 +226,7 @@ func TestUpstreamConnectionsAreKept(t *testing.T) {
 // Where one process has many requests, a call holds up none of the others; where
 // a worker has one, it holds the worker.
 func TestUpstreamCallHoldsWhatItShould(t *testing.T) {
+	t.Parallel()
 	for spec, holds := range map[string]bool{
 		"serial": true, "prefork:workers=1": true, "threads:workers=1,threads=1": true, "eventloop": false, "async": false, "threads:workers=1,threads=2": false,
 	} {

@@ -1,0 +1,10 @@
+package servers_test
+
+import (
+	"os"
+	"testing"
+
+	"gatewaylab/servers/process/processtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(processtest.Run(m)) }
