@@ -70,6 +70,9 @@ func TestReadmeCommands(t *testing.T) {
 		}
 		ran++
 		t.Run(line, func(t *testing.T) {
+			if !strings.HasPrefix(args, "report ") { // which writes into the one saved run
+				t.Parallel()
+			}
 			switch sub, _, _ := strings.Cut(args, " "); sub {
 			case "compare":
 				if strings.Contains(args, "--target") {
@@ -79,6 +82,9 @@ func TestReadmeCommands(t *testing.T) {
 				args += " --trials 1 --dash off --out " + filepath.Join(t.TempDir(), "out")
 				// Where all is installed, all takes minutes.
 				args = strings.Replace(args, "compare all ", "compare built-in ", 1)
+				if !strings.Contains(args, "--quick") { // which has all formats
+					args += " --plots svg"
+				}
 				if strings.Contains(args, "--scenario fidelity") {
 					args = strings.ReplaceAll(args, "--scenario fidelity", "--scenario "+briefSuite(t))
 					break
@@ -88,7 +94,7 @@ func TestReadmeCommands(t *testing.T) {
 					args += " --for 60ms"
 				}
 			case "capacity":
-				args += " --trials 1 --warmup 0s --for 60ms --dash off --out " + filepath.Join(t.TempDir(), "out")
+				args += " --trials 1 --warmup 0s --for 60ms --dash off --plots svg --out " + filepath.Join(t.TempDir(), "out")
 				if !strings.Contains(args, "--users") {
 					args += " --from 200/s --to 200/s --most 1 --timeout 500ms --curve=false"
 				}
@@ -165,6 +171,7 @@ func briefSuite(t *testing.T) string {
 
 func invoke(t *testing.T, args string) (code int, stdout, stderr string) {
 	t.Helper()
+	needPrograms(t)
 	var out, diag bytes.Buffer
 	var words []string
 	for _, w := range regexp.MustCompile(`'[^']*'|\S+`).FindAllString(args, -1) { // as a shell would split them

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,19 +19,17 @@ import (
 	"gatewaylab/servers/process"
 )
 
-// lab starts this test binary as lab, marked so that its descendants can be
-// found after it is gone.
-func startLab(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer, mark string) {
+// startLab starts this test binary as lab, with some variables more, and marked
+// so that its descendants can be found after it is gone.
+func startLab(t *testing.T, environ []string, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer, mark string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	mark = fmt.Sprintf("LAB_TEST_MARK=%x", rand.Uint64())
-	if err := programsBeside(filepath.Dir(self)); err != nil {
-		t.Fatal(err)
-	}
-	cmd = &exec.Cmd{Path: self, Args: append([]string{"lab"}, args...), Dir: t.TempDir(), Env: append(os.Environ(), mark)}
+	needPrograms(t)
+	cmd = &exec.Cmd{Path: self, Args: append([]string{"lab"}, args...), Dir: t.TempDir(), Env: slices.Concat(os.Environ(), environ, []string{mark})}
 	stderr = new(bytes.Buffer)
 	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
@@ -110,13 +109,13 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 	for i := range 20 {
 		model, sc := models[i%len(models)], scs[i%len(scs)]
 		t.Run(fmt.Sprintf("%02d %s %s", i, model, sc), func(t *testing.T) {
+			t.Parallel()
 			folders, err := os.MkdirTemp("", "kill") //nolint:usetesting // a test's own folder has too long a name for a socket below it
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer os.RemoveAll(folders)
-			t.Setenv("TMPDIR", folders)
-			cmd, _, mark := startLab(t, "compare", model, "--scenario", sc, "--dash", "off",
+			cmd, _, mark := startLab(t, []string{"TMPDIR=" + folders}, "compare", model, "--scenario", sc, "--dash", "off",
 				"--trials", "100", "--for", "300ms", "--warmup", "100ms", "--out", "out", "--plots", "none")
 			var sessions map[int]bool
 			deadline := time.Now().Add(30 * time.Second)
@@ -200,7 +199,7 @@ func TestInterruptedLabKeepsWhatItHas(t *testing.T) {
 		"search":  {"capacity", "prefork", "--slo", "p50<100ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd, stderr, mark := startLab(t, append(args, "--scenario", "wait", "--dash", "off",
+			cmd, stderr, mark := startLab(t, nil, append(args, "--scenario", "wait", "--dash", "off",
 				"--trials", "100", "--for", "200ms", "--warmup", "50ms", "--out", "out")...)
 			dir := filepath.Join(cmd.Dir, "out")
 			deadline := time.Now().Add(60 * time.Second)
@@ -246,7 +245,7 @@ func TestInterruptedLabKeepsWhatItHas(t *testing.T) {
 
 // A server that dies in mid-trial costs that trial, not the run.
 func TestDyingServerCostsOneTrial(t *testing.T) {
-	cmd, stderr, mark := startLab(t, "compare", "async", "--scenario", "wait", "--dash", "off",
+	cmd, stderr, mark := startLab(t, nil, "compare", "async", "--scenario", "wait", "--dash", "off",
 		"--trials", "3", "--for", "1500ms", "--warmup", "100ms", "--out", "out", "--plots", "none")
 	dir := filepath.Join(cmd.Dir, "out")
 	// One trial must be done, so that the probes are over; then the next

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -44,8 +45,26 @@ func programsBeside(dir string) error {
 	return nil
 }
 
+// beside puts them beside this test's executable, once: without them each lab
+// that a test runs would have Go look whether they are still to be built.
+var beside = sync.OnceValue(func() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return programsBeside(filepath.Dir(self))
+})
+
+func needPrograms(t testing.TB) {
+	t.Helper()
+	if err := beside(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The command line's behaviour stands in testdata/script, to be read as prose.
 func TestScripts(t *testing.T) {
+	needPrograms(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,

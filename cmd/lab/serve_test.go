@@ -36,6 +36,7 @@ var served = regexp.MustCompile(`serves at (http://[0-9.:]+) `)
 // it ended, is called.
 func startServe(t *testing.T, model string) (url string, stop func() (code int, diag string)) {
 	t.Helper()
+	needPrograms(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	var out, diag output
 	code := make(chan int, 1)

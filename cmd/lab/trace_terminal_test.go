@@ -18,6 +18,7 @@ import (
 // a text has appeared, and returns what was written.
 func screen(t *testing.T, keysAfter map[string]string, args ...string) (code int, shown string) {
 	t.Helper()
+	needPrograms(t)
 	master, tty, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
