@@ -123,6 +123,7 @@ func TestAsyncShowsEachStream(t *testing.T) {
 
 // The slot of a connection that has gone belongs to whoever takes it next.
 func TestAsyncStreamOutlivesConnection(t *testing.T) {
+	t.Parallel()
 	m := startAsync(t)
 	c := http2Only(t)
 	conns := make(chan net.Conn, 1)
@@ -152,6 +153,7 @@ func TestAsyncStreamOutlivesConnection(t *testing.T) {
 
 // A body that stops coming ends its request and not those beside it.
 func TestAsyncHTTP2Stall(t *testing.T) {
+	t.Parallel()
 	m := startAsync(t, "timeout=200ms")
 	c := http2Only(t)
 	beside := make(chan string, 1)
@@ -225,6 +227,7 @@ func TestAsyncTLS(t *testing.T) {
 }
 
 func TestAsyncHTTP2Limits(t *testing.T) {
+	t.Parallel()
 	m := startAsync(t, "keepalive=200ms", "timeout=200ms")
 	const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	settings := "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -245,6 +248,7 @@ func TestAsyncHTTP2Limits(t *testing.T) {
 }
 
 func TestAsyncHTTP2Stops(t *testing.T) {
+	t.Parallel()
 	m := startAsync(t)
 	c := http2Only(t)
 	resp, err := c.Get(m.url("/stream?chunks=20&every=50"))

@@ -80,6 +80,7 @@ func TestAsyncUnslotted(t *testing.T) {
 }
 
 func TestAsyncLimits(t *testing.T) {
+	t.Parallel()
 	m := startAsync(t, "timeout=200ms", "keepalive=200ms")
 	for name, raw := range map[string]string{
 		"slow head": "GET /hello HTTP/1.1\r\nHost:",
@@ -104,6 +105,7 @@ func isTimeout(err error) bool {
 
 // One who sends a byte now and then is as bad as one who sends none.
 func TestAsyncTrickle(t *testing.T) {
+	t.Parallel()
 	for name, begin := range map[string]string{
 		"head": "GET /hello HTTP/1.1\r\nX: ",
 		"body": "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n",
@@ -134,6 +136,7 @@ func TestAsyncTrickle(t *testing.T) {
 
 // Who asks and takes nothing is not waited for longer than that.
 func TestAsyncUnreadAnswer(t *testing.T) {
+	t.Parallel()
 	m := startAsync(t, "timeout=100ms")
 	conn, _ := m.send(t, "")
 	stuck := make(chan struct{})
@@ -191,7 +194,9 @@ func TestAsyncUnwantedBody(t *testing.T) {
 }
 
 func TestAsyncStops(t *testing.T) {
+	t.Parallel()
 	t.Run("SIGTERM", func(t *testing.T) {
+		t.Parallel()
 		m := startAsync(t)
 		_, r := m.send(t, rawGet("/stream?chunks=20&every=50"))
 		line, err := r.ReadString('\n')
@@ -208,6 +213,7 @@ func TestAsyncStops(t *testing.T) {
 	})
 	for name, secure := range map[string]string{"SIGTERM, nothing said": "tls=off", "SIGTERM, no handshake": "tls=on"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			m := startAsync(t, secure, "timeout=1h")
 			m.send(t, "")
 			eventually(t, "a connection", func() bool { return len(m.board.Read().Slots) == 1 })
@@ -220,6 +226,7 @@ func TestAsyncStops(t *testing.T) {
 		"orphaned": func(t *testing.T, m *running) { check(t, m.lab.Close()) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			m := startAsync(t)
 			m.send(t, rawGet("/hang"))
 			eventually(t, "a busy slot", func() bool { return m.board.Read().Busy() == 1 })

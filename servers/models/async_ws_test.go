@@ -131,6 +131,7 @@ func TestEchoes(t *testing.T) {
 }
 
 func TestClosesWebSockets(t *testing.T) {
+	t.Parallel()
 	eachSocketModel(t, func(t *testing.T, start starter) {
 		unmasked := func(f ws.Frame) []byte { return ws.MustCompileFrame(f) }
 		masked := func(f ws.Frame) []byte { return ws.MustCompileFrame(ws.MaskFrame(f)) }
@@ -257,8 +258,10 @@ func TestTakesEarlyMessages(t *testing.T) {
 }
 
 func TestStopsWebSockets(t *testing.T) {
+	t.Parallel()
 	eachSocketModel(t, func(t *testing.T, start starter) {
 		t.Run("SIGTERM", func(t *testing.T) {
+			t.Parallel()
 			m := start(t)
 			idle, busy := m.socket(t, m.ws()), m.socket(t, m.ws())
 			frame := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte("hello"))))
@@ -279,6 +282,7 @@ func TestStopsWebSockets(t *testing.T) {
 			check(t, m.wait(t))
 		})
 		t.Run("SIGTERM, clients that don't answer", func(t *testing.T) {
+			t.Parallel()
 			m := start(t)
 			for range 20 {
 				m.socket(t, m.ws())
@@ -291,6 +295,7 @@ func TestStopsWebSockets(t *testing.T) {
 			"orphaned": func(t *testing.T, m *running) { check(t, m.lab.Close()) },
 		} {
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				m := start(t)
 				c := m.socket(t, m.ws())
 				c.echoes(t, ws.OpText, []byte("a"))

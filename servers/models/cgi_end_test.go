@@ -21,6 +21,7 @@ wait`), pids
 }
 
 func TestCGIHangIsKilledWithDescendants(t *testing.T) {
+	t.Parallel()
 	program, file := family(t, "echo 'about to hang' >&2")
 	m := startCGI(t, program, "timeout=2s")
 	if status, body := get(t, m.url("/slow")); status != 504 || body != "504 gateway timeout\n" {
