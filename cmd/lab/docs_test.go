@@ -100,6 +100,9 @@ func TestReadmeCommands(t *testing.T) {
 				}
 			case "report":
 				args = strings.ReplaceAll(args, "DIR", saved)
+				if !strings.Contains(args, "--plots") {
+					args += " --plots svg"
+				}
 			case "trace":
 				args, _, _ = strings.Cut(args, " > ") // what is printed is kept here
 				args = strings.ReplaceAll(args, "trace.pcapng", filepath.Join(t.TempDir(), "trace.pcapng"))
