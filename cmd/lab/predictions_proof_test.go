@@ -66,7 +66,7 @@ func holdAgainstTheory(b *testing.B, scenario string) (rows []foretold) {
 	}
 	for _, c := range r.Cells {
 		for _, h := range c.Theory {
-			rows = append(rows, beside(c, h))
+			rows = append(rows, measured(c, h))
 		}
 	}
 	if off := differences(rows, predict.Formula, goodputOf); len(off) > 0 {
@@ -75,8 +75,8 @@ func holdAgainstTheory(b *testing.B, scenario string) (rows []foretold) {
 	return rows
 }
 
-// beside finds the figures of a cell that were predicted.
-func beside(c *reports.Cell, h reports.Held) foretold {
+// measured finds the figures of a cell that were predicted.
+func measured(c *reports.Cell, h reports.Held) foretold {
 	f := foretold{scenario: c.Scenario, model: c.Model, held: h}
 	goodput, response := c.Goodput, c.Response
 	if i := slices.IndexFunc(c.Stages, func(p reports.PartCell) bool { return p.Name == h.Part }); h.Part != "" && i >= 0 {
