@@ -33,8 +33,6 @@ func behaviours() []behaviour {
 		{"werkzeug", "", "2.1", "it answers in HTTP/1.0, and streams without chunks; from 2.1 in HTTP/1.1", nil},
 		{"werkzeug", "2.1", "2.1.2", "it keeps connections, where those before and after close each with its answer", nil},
 		{"werkzeug", "", "2.3", "it leaves a body unread that the application hasn't read, and the client may see a reset for an answer; from 2.3 it reads it", nil},
-		// nginx's CHANGES, 1.19.10
-		{"nginx", "", "1.19.10", "as a front it closes a connection, on either side, after 100 requests; from 1.19.10 after 1,000", nil},
 		// lighttpd's NEWS, 1.4.70
 		{"lighttpd", "", "1.4.70", "with mod=cgi it starts programs by fork; from 1.4.70 by posix_spawn, which costs less the larger the server is", is("mod", "cgi")},
 		// httpd's docs/manual/env.xml, 2.4.59
