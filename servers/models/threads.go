@@ -128,21 +128,24 @@ func (p *threadPool) put(t ticket) {
 
 // admit waits until another connection can be accepted: at once while a thread
 // is free for it; otherwise other workers are given the time to take it, and
-// then it may wait here.
+// then it may wait here. The time is not begun again for each thread that
+// becomes free and is taken at once by a kept connection: those would keep new
+// ones out for as long as they have requests, where gthread has both stand in
+// one line.
 func (p *threadPool) admit() {
-	patience, over := busyPatience, false
-	for !p.leaving() {
+	patience := time.NewTimer(busyPatience)
+	defer patience.Stop()
+	for over := false; !p.leaving(); {
 		if waiting := int(p.held.Load()) - len(p.worker.slots); p.open.Load() < int64(p.most) &&
 			(waiting < 0 || over && waiting < p.queue) {
 			return
 		}
-		timer := time.NewTimer(patience)
 		select {
 		case <-p.room:
-		case <-timer.C:
-			patience, over = beatInterval(p.worker.timeout), true
+		case <-patience.C:
+			over = true
+			patience.Reset(beatInterval(p.worker.timeout)) // from here on only to show that it lives
 		}
-		timer.Stop()
 		p.worker.slots[0].Beat()
 	}
 }
