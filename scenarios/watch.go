@@ -251,11 +251,10 @@ func (w *watcher) finish(t *Trial) {
 		}
 		t.Machine.ListenDrops = int64(b.machine.ListenOverflows - a.machine.ListenOverflows)
 	}
-	if target := w.target(); target != nil {
-		t.Machine.Others = -1 // the target's own work, if it runs here, can't be told from theirs
-		if !target.Local {
-			t.Machine.ListenDrops = -1
-		}
+	if target := w.target(); target != nil && target.Local {
+		t.Machine.Others = -1 // the target's own work can't be told from theirs
+	} else if target != nil {
+		t.Machine.ListenDrops = -1
 	}
 }
 
