@@ -48,17 +48,23 @@ type ModelCapacity struct {
 	High     float64 `json:"high"`
 	LowSure  bool    `json:"low_sure"`
 	HighSure bool    `json:"high_sure"`
-	// Limit is why there is no High: "generator", "invalid", "to", "cut off".
+	// Limit is why there is no High: "generator", "invalid", "to", "target" (all
+	// that a server which is not on this machine gets), "cut off".
 	Limit  string `json:"limit,omitempty"`
 	Trials int    `json:"trials"` // of the search
 	// Behind says that the search was given up because another setting is
 	// better whatever more trials would have said.
-	Behind bool    `json:"behind,omitempty"`
+	Behind bool `json:"behind,omitempty"`
+	// Spent says that it was given up because a server that is not on this
+	// machine had been sent requests for as long as one may be.
+	Spent  bool    `json:"spent,omitempty"`
 	Points []Tried `json:"points"` // in ascending order
 	// USL is the law fitted to goodput by users.
 	USL *USL `json:"usl,omitempty"`
 	// Text says what was found in a sentence or two.
 	Text string `json:"text"`
+
+	target *scenarios.TargetInfo // nil = the lab started it
 }
 
 // A Tried is one load and what came of its trials.
@@ -130,7 +136,7 @@ func capacityOf(res *scenarios.Result, r *Report) (*Capacity, error) {
 		if _, refused := res.Refused[info.Label]; refused {
 			continue
 		}
-		m := &ModelCapacity{Model: info.Label, Points: tried(res, r, o, info.Label)}
+		m := &ModelCapacity{Model: info.Label, Points: tried(res, r, o, info.Label), target: info.Target}
 		if q.Kind == scenarios.ByUsers {
 			m.scale(res)
 		} else {
@@ -255,7 +261,9 @@ func (m *ModelCapacity) find(res *scenarios.Result) {
 	f := capacity.Retrace(res, m.Model).Search.Finding()
 	m.Rate, m.Low, m.High, m.LowSure, m.HighSure = f.Rate, f.Low, f.High, f.LowSure, f.HighSure
 	m.Limit, m.Trials = f.Limit, f.Trials
-	m.Behind = f.Cut && res.State == stateComplete && res.Inquiry.Kind == scenarios.BySettings && f.Limit == ""
+	stopped := f.Cut && f.Trials < res.Inquiry.Most && res.State == stateComplete
+	m.Behind = stopped && res.Inquiry.Kind == scenarios.BySettings && f.Limit == capacity.LimitNone
+	m.Spent = stopped && res.Far(m.Model)
 }
 
 // scale fits the law to the goodput of the model's valid trials.
@@ -349,7 +357,16 @@ func (m *ModelCapacity) words(c *Capacity) string {
 		text = fmt.Sprintf("Holds the objective up to %s/s, somewhere between %s and %s: %s, %s%s.", rateFigure(m.Rate),
 			rateFigure(m.Low), rateFigure(m.High), end(m.Low, m.LowSure, "held"), end(m.High, m.HighSure, "broke"), at(m.High))
 	case m.Limit == capacity.LimitGenerator:
-		text = fmt.Sprintf("Holds the objective at %s/s at least (%s). Above that the load generator could not keep up, so that this is its limit, or that of the cores it shares with the server, and not the server's.", rateFigure(m.Low), end(m.Low, m.LowSure, "held"))
+		whose := "its limit, or that of the cores it shares with the server, and not the server's"
+		switch {
+		case m.target != nil && m.target.Local:
+			whose = "its limit, or that of the cores it shares with the server and with whatever else ran, which is not known, and not the server's"
+		case m.target != nil:
+			whose = "its limit and not the server's"
+		}
+		text = fmt.Sprintf("Holds the objective at %s/s at least (%s). Above that the load generator could not keep up, so that this is %s.", rateFigure(m.Low), end(m.Low, m.LowSure, "held"), whose)
+	case m.Limit == capacity.LimitTarget:
+		text = fmt.Sprintf("Holds the objective at %s/s at least (%s). A server that is not on this machine gets no more than %s/s.", rateFigure(m.Low), end(m.Low, m.LowSure, "held"), rateFigure(scenarios.MaxTargetRate))
 	case m.Limit == capacity.LimitTop:
 		text = fmt.Sprintf("Holds the objective at %s/s (%s), the highest rate that was to be tried: raise --to.", rateFigure(m.Low), end(m.Low, m.LowSure, "held"))
 	case m.Limit == capacity.LimitVoid:
@@ -359,6 +376,9 @@ func (m *ModelCapacity) words(c *Capacity) string {
 	}
 	if m.Behind {
 		text += " Its ends were not repeated further: another setting is better whatever they would have said."
+	}
+	if m.Spent {
+		text += fmt.Sprintf(" No more was tried: servers that are not on this machine get requests for %s at most.", window(scenarios.MaxTargetTime))
 	}
 	return text
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +16,12 @@ import (
 
 // searched is a run of a search against servers that exist as formulas only:
 // four workers of 50 ms, and one that the generator can't exhaust.
-func searched() *scenarios.Result {
+func searched() *scenarios.Result { return searchedAmong(models()[1:]) }
+
+func searchedAmong(ms []scenarios.ModelInfo) *scenarios.Result {
 	base := closed("wait", "Waiting for something else", "How many?", 50, "/wait?ms=50")
 	base.Timeout = 10 * time.Second
-	res := result(nil, models()[1:], 6)
+	res := result(nil, ms, 6)
 	res.Name = "capacity-wait"
 	res.Inquiry = &scenarios.Inquiry{
 		Kind: scenarios.ByRate, Scenario: "wait", Objective: "p99<100ms,errors<0.1%",
@@ -130,6 +133,43 @@ func TestCapacity(t *testing.T) {
 			if p.Verdict == "broken" && len(p.Why) == 0 {
 				t.Errorf("%s at %g/s is broken, and nothing says why", m.Model, p.Load)
 			}
+		}
+	}
+}
+
+// Of servers that the lab didn't start it says as much as they tell.
+func TestCapacityOfTargets(t *testing.T) {
+	ms := models()[1:]
+	for _, c := range []struct {
+		target scenarios.TargetInfo
+		held   string
+		says   string
+	}{
+		{scenarios.TargetInfo{Local: true}, "≥ 11,", "and with whatever else ran, which is not known, and not the server's"},
+		{scenarios.TargetInfo{}, "≥ 5,000", "A server that is not on this machine gets no more than 5,000/s."},
+	} {
+		ms[1].Target = &c.target
+		res := searchedAmong(ms)
+		for _, tr := range res.Measured {
+			if tr.Model == ms[1].Label {
+				tr.Server = scenarios.ServerCost{Unknown: true, MeanBusy: -1}
+			}
+		}
+		r := analyse(t, res)
+		m := r.Capacity.Models[1]
+		if !strings.HasPrefix(m.Held(), c.held) || !strings.Contains(m.Text, c.says) || m.Spent {
+			t.Errorf("%+v holds %s: %s", c.target, m.Held(), m.Text)
+		}
+		for _, p := range m.Points {
+			if p.Cell.CPUPerRequest.Known() || p.Cell.Memory.Known() {
+				t.Errorf("%+v: costs at %g/s are %+v and %+v", c.target, p.Load, p.Cell.CPUPerRequest, p.Cell.Memory)
+			}
+		}
+		first := slices.IndexFunc(res.Measured, func(tr *scenarios.Trial) bool { return tr.Model == ms[1].Label })
+		res.Measured = res.Measured[:first+5]
+		m = analyse(t, res).Capacity.Models[1]
+		if said := strings.Contains(m.Text, "for 30 min at most"); m.Held() != "≥ 800" || said == c.target.Local {
+			t.Errorf("%+v, with no time left, holds %s: %s", c.target, m.Held(), m.Text)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -60,10 +61,15 @@ func (r *runner) grow() (int, error) {
 	rng := rand.New(rand.NewPCG(r.plan.Seed, uint64(len(r.jobs))))
 	total := len(r.jobs) + len(cells) + left
 	r.left = 0
+	far := r.result.TargetTime()
 	for _, i := range rng.Perm(len(cells)) {
 		c := cells[i]
 		if err := newAttack(c.Scenario, "127.0.0.1:1").Check(); err != nil {
 			return 0, fmt.Errorf("scenario %s: %w", c.Scenario.Name, err)
+		}
+		far += c.TargetTime()
+		if err := errors.Join(c.checkTarget(), checkTargetTime(far)); err != nil {
+			return 0, err
 		}
 		n := 1
 		for _, j := range r.jobs {

@@ -38,30 +38,67 @@ func AddTargets(all []*Contestant, targets []*servers.Target) ([]*Contestant, er
 func (p *Plan) checkTargets() error {
 	var far time.Duration
 	for _, c := range p.Cells {
-		t := c.Contestant.Target
-		if t == nil {
-			continue
+		if err := c.checkTarget(); err != nil {
+			return err
 		}
-		s := c.Scenario
-		if s.Faulty() {
-			return fmt.Errorf("scenario %s sends requests that are meant to do harm; target %s, which the lab did not start and could not start again, doesn't get them", s.Name, t.Label)
-		}
-		if len(s.Backing) > 0 {
-			return fmt.Errorf("scenario %s has the lab start a service that the application calls; target %s calls another or none, so it can't do the same work", s.Name, t.Label)
-		}
-		if t.Local {
-			continue
-		}
-		rate, clients := s.most()
-		if rate > MaxTargetRate || clients > MaxTargetClients {
-			return fmt.Errorf("scenario %s sends up to %g requests/s with up to %d clients; target %s, which is not on this machine, gets %d/s and %d clients at most", s.Name, rate, clients, t.Label, MaxTargetRate, MaxTargetClients)
-		}
-		far += time.Duration(p.trials(s)) * (s.Warmup + s.For())
+		far += time.Duration(p.trials(c.Scenario)) * c.TargetTime()
 	}
+	return checkTargetTime(far)
+}
+
+// checkTarget refuses what the cell's contestant must not be sent, if it is a
+// target.
+func (c Cell) checkTarget() error {
+	t, s := c.Contestant.Target, c.Scenario
+	switch {
+	case t == nil:
+		return nil
+	case s.Faulty():
+		return fmt.Errorf("scenario %s sends requests that are meant to do harm; target %s, which the lab did not start and could not start again, doesn't get them", s.Name, t.Label)
+	case len(s.Backing) > 0:
+		return fmt.Errorf("scenario %s has the lab start a service that the application calls; target %s calls another or none, so it can't do the same work", s.Name, t.Label)
+	case t.Local:
+		return nil
+	}
+	if rate, clients := s.most(); rate > MaxTargetRate || clients > MaxTargetClients {
+		return fmt.Errorf("scenario %s sends up to %g requests/s with up to %d clients; target %s, which is not on this machine, gets %d/s and %d clients at most", s.Name, rate, clients, t.Label, MaxTargetRate, MaxTargetClients)
+	}
+	return nil
+}
+
+func checkTargetTime(far time.Duration) error {
 	if far > MaxTargetTime {
 		return fmt.Errorf("targets that are not on this machine would be sent requests for %s; %s is the most: take fewer --trials or a shorter --for", far, MaxTargetTime)
 	}
 	return nil
+}
+
+// TargetTime is how long a trial of the cell sends requests to a server that is
+// not on this machine; 0 if it is.
+func (c Cell) TargetTime() time.Duration {
+	if t := c.Contestant.Target; t == nil || t.Local {
+		return 0
+	}
+	return c.Scenario.Warmup + c.Scenario.For()
+}
+
+// TargetTime is how long the run has sent requests to servers that are not on
+// this machine.
+func (r *Result) TargetTime() (far time.Duration) {
+	for _, t := range r.Measured {
+		if r.Far(t.Model) {
+			far += t.Warmup + t.Window
+		}
+	}
+	return far
+}
+
+// Far says whether the model of that label is a server that is not on this
+// machine.
+func (r *Result) Far(label string) bool {
+	return slices.ContainsFunc(r.Models, func(m ModelInfo) bool {
+		return m.Label == label && m.Target != nil && !m.Target.Local
+	})
 }
 
 // Targets are the servers that the lab didn't start. They have to be pinned

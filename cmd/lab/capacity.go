@@ -37,13 +37,14 @@ type capacityFlags struct {
 	pin        bool
 	out        string
 	dash       string
+	target     targetFlags
 	render     renderFlags
 }
 
 func newCapacity(s streams) *cobra.Command {
 	var f capacityFlags
 	cmd := &cobra.Command{
-		Use:   "capacity MODEL…",
+		Use:   "capacity [MODEL…]",
 		Short: "The highest rate each model holds within an objective, and how it scales",
 		Long: `Searches for the highest rate of arrivals that each MODEL holds within the
 objective, with trials as in lab compare: it doubles the rate until the
@@ -68,13 +69,19 @@ of one model holds and says which is best.
 A trial lasts --for, and longer where the rate is so low that it would not hold
 enough requests for the objective's quantiles.
 
+A --target is a server that the lab didn't start, as in lab compare; what it uses
+is not known. One that is not on this machine takes --i-own-this-target, and gets
+at most 5,000 arrivals/s, 500 clients, and requests for 30 minutes: a search that
+comes to one of these answers "at least".
+
 Exit status: 0 done; 1 failed, a model was refused, or nothing could be found
 out about one; 2 bad usage; 130 interrupted.`,
 		Example: `  lab capacity prefork --scenario wait
   lab capacity prefork async --slo 'p99<50ms,errors<0.1%'
   lab capacity async --users 1..64 --scenario one-lock
-  lab capacity prefork --tune workers=1..16 --scenario wait --slo 'p99<200ms'`,
-		Args:              cobra.MinimumNArgs(1),
+  lab capacity prefork --tune workers=1..16 --scenario wait --slo 'p99<200ms'
+  lab capacity --target mine=http://127.0.0.1:8000 --scenario wait   a server that runs already`,
+		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: modelArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			plan, err := f.plan(c, args)
@@ -109,6 +116,7 @@ func (f *capacityFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.pin, "pin", false, "server and load generator on disjoint halves of the cores (Linux)")
 	fs.StringVar(&f.out, "out", "", "results `FOLDER`, new or empty (default lab-results/TIME-capacity-SCENARIO)")
 	fs.StringVar(&f.dash, "dash", "auto", "live dashboard on the terminal: on, off, or auto")
+	f.target.register(fs)
 	f.render.register(fs)
 }
 
@@ -143,7 +151,7 @@ func (f *capacityFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan,
 		}
 		q.Settings = specs
 	}
-	models, err := scenarios.Contestants(specs)
+	models, err := f.target.contestants(c.Context(), specs)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +169,14 @@ func (f *capacityFlags) plan(c *cobra.Command, specs []string) (*scenarios.Plan,
 }
 
 func (f *capacityFlags) check(changed func(string) bool, specs []string) error {
+	foreign := len(f.target.targets) > 0
 	switch {
+	case len(specs) == 0 && !foreign:
+		return errors.New("nothing to measure: name a MODEL, or a server that runs already with --target; lab list models shows what there is")
+	case foreign && len(f.tune) > 0:
+		return errors.New("--tune tries options of a model that the lab starts, and a target was started with its own: leave one of them out")
+	case foreign && f.pin:
+		return errPinTarget
 	case f.users != "" && len(f.tune) > 0:
 		return errors.New("--users raises the users of a closed loop and --tune searches for rates: give one of them")
 	case len(f.tune) > 0 && len(specs) != 1:
@@ -260,8 +275,11 @@ func (f *capacityFlags) rates(q *scenarios.Inquiry, o capacity.Objective, window
 
 // runCapacity runs the plan and shows what came of it.
 func runCapacity(ctx context.Context, s streams, plan *scenarios.Plan, f *capacityFlags) error {
-	err := findPrograms(ctx, s, plan)
+	err := pin(ctx, plan.Targets())
 	if err != nil {
+		return err
+	}
+	if err := findPrograms(ctx, s, plan); err != nil {
 		return err
 	}
 	if plan.Store, err = scenarios.Create(resultsFolder(f.out, plan.Name)); err != nil {

@@ -110,10 +110,6 @@ func choose(specs []string, services []servers.Backing) (chosen []chosenModel, m
 
 // contestants are the models that are meant, and the targets.
 func (f *compareFlags) contestants(c *cobra.Command, specs []string, scs []*scenarios.Scenario) ([]*scenarios.Contestant, error) {
-	targets, err := f.target.read()
-	if err != nil {
-		return nil, err
-	}
 	var services []servers.Backing
 	for _, sc := range scs {
 		services = append(services, sc.Backing...)
@@ -126,7 +122,7 @@ func (f *compareFlags) contestants(c *cobra.Command, specs []string, scs []*scen
 	for _, m := range chosen {
 		specs = append(specs, m.spec)
 	}
-	models, err := scenarios.Contestants(specs)
+	models, err := f.target.contestants(c.Context(), specs)
 	if err != nil {
 		return nil, err
 	}
@@ -136,10 +132,7 @@ func (f *compareFlags) contestants(c *cobra.Command, specs []string, scs []*scen
 	if len(missing) > 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "left out, since they can't run here: %s (lab doctor says why, and what installs them)\n", strings.Join(missing, ", "))
 	}
-	if err := f.target.find(c.Context(), targets); err != nil {
-		return nil, err
-	}
-	return scenarios.AddTargets(models, targets)
+	return models, nil
 }
 
 // severalArgs completes models, and the words that stand for many.

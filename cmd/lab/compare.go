@@ -225,7 +225,7 @@ func (f *compareFlags) check(c *cobra.Command, specs []string) error {
 	case f.aa && len(f.target.targets) > 0:
 		return errors.New("--aa runs one model against itself; give a target two names to compare it with itself")
 	case f.pin && len(f.target.targets) > 0:
-		return errors.New("--pin is for servers that the lab starts: a target runs where it runs")
+		return errPinTarget
 	case f.trials < 1:
 		return fmt.Errorf("--trials %d: expected 1 or more", f.trials)
 	case changed("for") && f.window < scenarios.MinWindow:

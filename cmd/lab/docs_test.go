@@ -73,12 +73,12 @@ func TestReadmeCommands(t *testing.T) {
 			if !strings.HasPrefix(args, "report ") { // which writes into the one saved run
 				t.Parallel()
 			}
+			if strings.Contains(args, "--target") {
+				url, _ := startServe(t, "prefork:workers=2")
+				args = strings.ReplaceAll(args, "http://127.0.0.1:8000", url)
+			}
 			switch sub, _, _ := strings.Cut(args, " "); sub {
 			case "compare":
-				if strings.Contains(args, "--target") {
-					url, _ := startServe(t, "prefork:workers=2")
-					args = strings.ReplaceAll(args, "http://127.0.0.1:8000", url)
-				}
 				args += " --trials 1 --dash off --out " + filepath.Join(t.TempDir(), "out")
 				// Where all is installed, all takes minutes.
 				args = strings.Replace(args, "compare all ", "compare built-in ", 1)

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 
 	"github.com/spf13/pflag"
 
+	"gatewaylab/scenarios"
 	"gatewaylab/servers"
 )
 
@@ -38,6 +40,25 @@ func (f *targetFlags) read() ([]*servers.Target, error) {
 		all = append(all, t)
 	}
 	return all, nil
+}
+
+// errPinTarget is why --pin and --target don't go together.
+var errPinTarget = errors.New("--pin is for servers that the lab starts: a target runs where it runs")
+
+// contestants are the models that are named, and the targets.
+func (f *targetFlags) contestants(ctx context.Context, specs []string) ([]*scenarios.Contestant, error) {
+	targets, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	models, err := scenarios.Contestants(specs)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.find(ctx, targets); err != nil {
+		return nil, err
+	}
+	return scenarios.AddTargets(models, targets)
 }
 
 // find looks the targets up, once and for all, and refuses those that nobody

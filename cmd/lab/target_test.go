@@ -11,8 +11,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"gatewaylab/reports"
 	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/capacity"
 )
 
 // A server that another lab serves joins a comparison. What the lab can't see
@@ -150,6 +153,74 @@ func targetSaved(t *testing.T, dir, url string) {
 	}
 	if words := strings.Join(saved.Command, " "); !strings.Contains(words, "--target mine="+url) {
 		t.Errorf("the command to run it again is %s", words)
+	}
+}
+
+// A server of known capacity, which nobody can take for more: so many places,
+// each taken for a while by a request. What it uses is unknown everywhere.
+func TestCapacityTarget(t *testing.T) {
+	const (
+		places = 4
+		each   = 25 * time.Millisecond
+		edge   = float64(places) / 0.025 // requests/s
+		from   = edge / 4
+	)
+	free := make(chan struct{}, places)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case free <- struct{}{}:
+		case <-r.Context().Done():
+			return
+		}
+		time.Sleep(each)
+		<-free
+		fmt.Fprintln(w, "done")
+	}))
+	defer server.Close()
+	dir := filepath.Join(t.TempDir(), "out")
+	// What breaks this objective is that requests pile up.
+	code, out, stderr := invoke(t, fmt.Sprintf("capacity --target it=%s --no-verify --scenario hello --slo 'p50<1s,errors<50%%' --quick --from %g/s --to %g/s --resolution 50%% --for 300ms --warmup 50ms --timeout 1s --dash off --plots svg --seed 1 --out %s",
+		server.URL, from, 16*edge, dir))
+	if busyMachine(stderr) {
+		t.Skip("no trial was valid on this machine, as busy as it is")
+	}
+	if code != 0 {
+		t.Fatalf("exit status %d:\n%s", code, stderr)
+	}
+	text := strings.Join(strings.Fields(out), " ")
+	for _, want := range []string{"which the lab did not start", "whether it does the same work was not checked", "every load that was tried"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text doesn't say %q:\n%s", want, out)
+		}
+	}
+	saved, err := scenarios.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := reports.Analyse(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := report.Capacity.Models[0]
+	if m.Low < from || m.Low >= 2*edge || m.High == 0 && m.Limit != capacity.LimitGenerator && m.Limit != capacity.LimitVoid {
+		t.Errorf("it can answer %g/s and is said to hold %s: %s", edge, m.Held(), m.Text)
+	}
+	for _, p := range m.Points {
+		if p.Cell.CPUPerRequest.Known() || p.Cell.Memory.Known() {
+			t.Errorf("at %g/s it used %+v of CPU and %+v of memory", p.Load, p.Cell.CPUPerRequest, p.Cell.Memory)
+		}
+	}
+}
+
+// Users of a closed loop work with a target, too.
+func TestUsersOfTarget(t *testing.T) {
+	url, _ := startServe(t, "prefork:workers=2")
+	code, out, stderr := invoke(t, "capacity --target it="+url+" --scenario hello --users 1,2,4 --quick --for 100ms --warmup 0s --dash off --plots none --format csv --out "+filepath.Join(t.TempDir(), "out"))
+	if code != 0 && !busyMachine(stderr) {
+		t.Errorf("exit status %d:\n%s", code, stderr)
+	}
+	if !strings.Contains(out, "\nhello,it,users,4,") {
+		t.Errorf("no row of 4 users:\n%s", out)
 	}
 }
 

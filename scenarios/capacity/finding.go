@@ -7,6 +7,7 @@ const (
 	LimitGenerator = "generator" // above Low the load generator could not keep up
 	LimitVoid      = "invalid"   // above Low no trial was valid
 	LimitTop       = "to"        // the highest rate that was to be tried held it
+	LimitTarget    = "target"    // the same, of a server that is not on this machine and gets no more
 	LimitOpen      = "cut off"   // the search ended before it came to one
 )
 
@@ -48,6 +49,9 @@ func (s *Search) Finding() Finding {
 	switch {
 	case high == nil && low != nil && low.Rate >= s.To*(1-1e-9):
 		f.Limit = LimitTop
+		if s.capped {
+			f.Limit = LimitTarget
+		}
 	case high == nil, high.lean() == open && high.Broken == 0:
 		f.Limit = LimitOpen
 	case high.lean() == unknowable && high.Starved > 0:

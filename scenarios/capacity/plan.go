@@ -120,6 +120,16 @@ func (s *scout) scenario(rate float64) *scenarios.Scenario {
 // for rounds of the curve.
 func (s *scout) grow(so *scenarios.Result) (more []scenarios.Cell, left int) {
 	traces := map[*scenarios.Contestant]*Trace{}
+	budget := scenarios.MaxTargetTime - so.TargetTime()
+	ask := func(m *scenarios.Contestant, rate float64) bool {
+		c := scenarios.Cell{Scenario: s.scenario(rate), Contestant: m}
+		if c.TargetTime() > budget {
+			return false
+		}
+		budget -= c.TargetTime()
+		more = append(more, c)
+		return true
+	}
 	for _, m := range s.models {
 		if _, refused := so.Refused[m.Label]; refused {
 			continue
@@ -135,7 +145,9 @@ func (s *scout) grow(so *scenarios.Result) (more []scenarios.Cell, left int) {
 		if !on || s.q.Kind == scenarios.BySettings && behind(t.Search, traces) {
 			continue
 		}
-		more = append(more, scenarios.Cell{Scenario: s.scenario(rate), Contestant: m})
+		if !ask(m, rate) {
+			continue
+		}
 		left += max(0, t.Search.Left()-1)
 		if s.q.Curve {
 			left += s.q.Agree * (len(shown()) - 2)
@@ -149,8 +161,9 @@ func (s *scout) grow(so *scenarios.Result) (more []scenarios.Cell, left int) {
 			continue
 		}
 		for _, rate := range traces[m].curve(s.q) {
-			more = append(more, scenarios.Cell{Scenario: s.scenario(rate), Contestant: m})
-			left += s.q.Agree - 1 - traces[m].trials[rate]
+			if ask(m, rate) {
+				left += s.q.Agree - 1 - traces[m].trials[rate]
+			}
 		}
 	}
 	return more, left
@@ -182,6 +195,9 @@ type Trace struct {
 func Retrace(res *scenarios.Result, model string) *Trace {
 	q := res.Inquiry
 	t := &Trace{Search: newSearch(q), trials: map[float64]int{}}
+	if res.Far(model) && t.Search.To > scenarios.MaxTargetRate {
+		t.Search.To, t.Search.capped = scenarios.MaxTargetRate, true
+	}
 	o, err := ParseObjective(q.Objective)
 	if err != nil {
 		return t // a damaged run.json; there is nothing to follow
@@ -229,8 +245,8 @@ func (t *Trace) curve(q *scenarios.Inquiry) (rates []float64) {
 	if f.Rate == 0 {
 		return nil
 	}
-	top := q.To
-	if f.Limit == LimitGenerator || f.Limit == LimitVoid || f.Limit == LimitTop {
+	top := t.Search.To
+	if f.Limit == LimitGenerator || f.Limit == LimitVoid {
 		top = f.Rate // beyond it nothing can be measured, or nothing was to be
 	}
 	for _, share := range shown() {

@@ -27,6 +27,7 @@ type Search struct {
 	Agree      int
 	Most       int // trials in all
 
+	capped bool     // To is all that a server elsewhere gets, not what was asked for
 	points []*Point // by rate
 	trials int
 }
