@@ -397,25 +397,40 @@ func (c *Capacity) choose() {
 	slices.SortStableFunc(c.Models, func(a, b *ModelCapacity) int {
 		return cmp.Or(cmp.Compare(b.Rate, a.Rate), cmp.Compare(b.Low, a.Low))
 	})
-	if len(c.Models) == 0 || c.Models[0].Rate == 0 {
-		c.Verdict = "No setting holds the objective at any rate that was tried."
-		return
-	}
-	best := c.Models[0]
-	c.Best = best.Model
-	for _, m := range c.Models[1:] {
-		if m.Rate > 0 && (m.High == 0 || m.High > best.Low) {
+	var unknown []string // for all that was seen, one of them may be the best
+	for _, m := range c.Models {
+		switch best := c.Models[0]; {
+		case m.Rate == 0 && m.High == 0:
+			unknown = append(unknown, m.Model)
+		case m.Rate == 0:
+		case m == best:
+			c.Best = m.Model
+		case m.High == 0 || m.High > best.Low:
 			c.Tied = append(c.Tied, m.Model)
 		}
 	}
+	if len(unknown) == len(c.Models) {
+		c.Verdict = "Nothing is known of any setting: no trial was valid."
+		return
+	}
+	c.Verdict = c.verdict()
+	if len(unknown) > 0 {
+		c.Verdict += fmt.Sprintf(" Nothing is known of %s: no trial was valid.", strings.Join(unknown, ", "))
+	}
+}
+
+// verdict says which setting is the best.
+func (c *Capacity) verdict() string {
+	best := c.Models[0]
 	held := strings.Replace(best.Held(), "≥", "at least", 1)
 	switch {
+	case c.Best == "":
+		return "No setting holds the objective at any rate that was tried."
 	case len(c.Models) == 1:
-		c.Verdict = fmt.Sprintf("%s holds %s/s; there is no other setting to compare it with.", best.Model, held)
+		return fmt.Sprintf("%s holds %s/s; there is no other setting to compare it with.", best.Model, held)
 	case len(c.Tied) == 0:
-		c.Verdict = fmt.Sprintf("%s is the best setting: it holds %s/s, and no other's interval reaches that.", best.Model, held)
-	default:
-		c.Verdict = fmt.Sprintf("%s holds most, %s/s, but can't be told apart from %s: their intervals overlap. Take the one that costs least, or run longer trials (--for) and a finer --resolution.",
-			best.Model, held, strings.Join(c.Tied, ", "))
+		return fmt.Sprintf("%s is the best setting: it holds %s/s, and no other's interval reaches that.", best.Model, held)
 	}
+	return fmt.Sprintf("%s holds most, %s/s, but can't be told apart from %s: their intervals overlap. Take the one that costs least, or run longer trials (--for) and a finer --resolution.",
+		best.Model, held, strings.Join(c.Tied, ", "))
 }

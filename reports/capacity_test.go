@@ -204,6 +204,24 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// A setting without a valid trial is no worse than others.
+func TestSettingsOfWhichNothingIsKnown(t *testing.T) {
+	res := tuned()
+	for i, want := range []string{
+		"prefork:workers=4 is the best setting: it holds 80.5 [80.5–84.1]/s, and no other's interval reaches that. Nothing is known of prefork:workers=8: no trial was valid.",
+		"Nothing is known of any setting: no trial was valid.",
+	} {
+		for _, tr := range res.Measured {
+			if tr.Model == "prefork:workers=8" || i > 0 {
+				tr.Invalid, tr.Starved = []string{"other programs used 90 % of the processor time"}, false
+			}
+		}
+		if c := analyse(t, res).Capacity; c.Verdict != want {
+			t.Errorf("%s, want %s", c.Verdict, want)
+		}
+	}
+}
+
 func TestScaling(t *testing.T) {
 	m := analyse(t, scaled()).Capacity.Models[0]
 	for _, c := range []struct {
