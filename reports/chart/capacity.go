@@ -66,6 +66,8 @@ func (v *run) capacityNotes() []string {
 		switch {
 		case m == nil:
 			notes[i] = "refused"
+		case v.Capacity.Kind != scenarios.ByUsers && m.Rate == 0 && m.High == 0:
+			notes[i] = "no valid trial"
 		case v.Capacity.Kind != scenarios.ByUsers:
 			notes[i] = "holds " + m.Held() + "\u00a0/s"
 		case m.USL == nil || m.USL.Why != "":
@@ -81,20 +83,32 @@ func (v *run) capacityNotes() []string {
 func (v *run) knee() *figure {
 	f := v.capacityFigure(KindKnee, "Response time by offered rate",
 		"Where does it bend, and how far below that is the objective still held?",
-		"Point: median of the valid trials at that rate; "+lowerFirst(v.whisker(v.scenes))+". Shaded: from the highest rate that all trials held to the lowest that all broke; without an upper end where none broke it. Rates far beyond are not drawn.")
+		"Point: median of the valid trials at that rate; "+lowerFirst(v.whisker(v.scenes))+". Shaded: from the highest rate that all trials held to the lowest that all broke; a line with an arrow where none broke it. Rates far beyond what a model holds are not drawn.")
 	f.draw = v.drawKnee
 	return f
 }
 
 func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
-// kneePoints are the points of a model that the plot shows, up to a rate.
-func kneePoints(m *reports.ModelCapacity, top float64) (all []reports.Tried) {
+// kneeEnd is the highest rate at which the plot shows a model.
+func kneeEnd(m *reports.ModelCapacity) float64 {
+	const beyond = 1.3
+	end := max(m.Rate, m.High) * beyond
+	if end == 0 { // nothing found: all there is
+		for _, t := range m.Points {
+			end = max(end, t.Load)
+		}
+	}
+	return end
+}
+
+// kneePoints are the points of a model that the plot shows.
+func kneePoints(m *reports.ModelCapacity) (all []reports.Tried) {
 	if m == nil {
 		return nil
 	}
 	for _, t := range m.Points {
-		if t.Load <= top && t.Cell != nil && known(t.Cell.Response["p50"]) {
+		if t.Load <= kneeEnd(m) && t.Cell != nil && known(t.Cell.Response["p50"]) {
 			all = append(all, t)
 		}
 	}
@@ -103,31 +117,34 @@ func kneePoints(m *reports.ModelCapacity, top float64) (all []reports.Tried) {
 
 // kneeReach is the lowest and the highest rate that the plot shows.
 func (v *run) kneeReach() (low, high float64) {
-	const beyond = 1.3
 	low = math.Inf(1)
+	open := 0.0 // of those without an upper end, whose arrow takes room
 	for _, m := range v.Capacity.Models {
-		end := max(m.Rate, m.High) * beyond
-		if m.Rate == 0 && m.High == 0 { // nothing found: all there is
-			for _, t := range m.Points {
-				end = max(end, t.Load)
-			}
-		}
-		high = max(high, end)
-		for _, t := range kneePoints(m, end) {
+		high = max(high, kneeEnd(m))
+		for _, t := range kneePoints(m) {
 			low = min(low, t.Load)
+		}
+		if m.High == 0 {
+			open = max(open, m.Low)
 		}
 	}
 	if math.IsInf(low, 0) || high <= 0 {
 		return 1, 10
 	}
+	if logKnee(low, high) && open > low {
+		high = max(high, open*math.Pow(open/low, 0.1))
+	}
 	return low, high
 }
+
+// logKnee says whether rates span so much that their axis is logarithmic.
+func logKnee(low, high float64) bool { return high/low > 20 }
 
 func (v *run) drawKnee(p *pen, c draw.Canvas) {
 	low, high := v.kneeReach()
 	var ms []float64
 	for _, m := range v.Capacity.Models {
-		for _, t := range kneePoints(m, high) {
+		for _, t := range kneePoints(m) {
 			for _, q := range []string{"p50", "p99"} {
 				if e := t.Cell.Response[q]; known(e) {
 					a, b, _ := interval(e)
@@ -150,7 +167,7 @@ func (v *run) drawKnee(p *pen, c draw.Canvas) {
 	pl := p.axes()
 	pl.X.Label.Text = "offered (arrivals/s)"
 	pl.X.Min, pl.X.Max = low*0.9, high
-	if high/low > 20 {
+	if logKnee(low, high) {
 		pl.X.Scale, pl.X.Tick.Marker = plot.LogScale{}, decades{n: 8}
 		pl.X.Label.Text += ", log scale"
 		pl.X.Min = low / 1.1
@@ -178,8 +195,10 @@ func (v *run) drawKnee(p *pen, c draw.Canvas) {
 	data := pl.DataCanvas(area)
 	ends := map[int]vg.Point{}
 	for i := len(v.models) - 1; i >= 0; i-- {
-		points := kneePoints(v.held(i), high)
-		v.drawQuantile(p, data, pl, i, points, "p50", p.line(p.colour(i), 1.6, 5, 3), 3.5)
+		points := kneePoints(v.held(i))
+		if at, ok := v.drawQuantile(p, data, pl, i, points, "p50", p.line(p.colour(i), 1.6, 5, 3), 3.5); ok {
+			ends[i] = at // where there is no p99
+		}
 		if at, ok := v.drawQuantile(p, data, pl, i, points, "p99", p.line(p.colour(i), 2.2), 4.5); ok {
 			ends[i] = at
 		}

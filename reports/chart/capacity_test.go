@@ -77,9 +77,9 @@ func TestKneeLeavesOutWhatIsFarBeyond(t *testing.T) {
 		t.Errorf("from %g to %g", low, high)
 	}
 	for _, m := range r.Capacity.Models {
-		for _, p := range kneePoints(m, high) {
-			if p.Load > high {
-				t.Errorf("%s at %g/s is drawn beyond %g", m.Model, p.Load, high)
+		for _, p := range kneePoints(m) {
+			if p.Load > 1.4*m.Rate {
+				t.Errorf("%s, which holds %g/s, is drawn at %g/s", m.Model, m.Rate, p.Load)
 			}
 		}
 	}
@@ -98,8 +98,14 @@ func TestCapacityOfNothing(t *testing.T) {
 		}
 		r.Capacity.Models = r.Capacity.Models[1:]
 		r.Capacity.Best = ""
-		if _, files := write(t, r, Options{DPI: 48}); len(files) != 2 {
+		dir, files := write(t, r, Options{DPI: 48})
+		if len(files) != 2 {
 			t.Errorf("%s: %v", kind, files)
+			continue
+		}
+		want := map[string]string{scenarios.ByRate: "no valid trial", scenarios.ByUsers: "no law fitted", scenarios.BySettings: "not known"}[kind]
+		if svg := string(read(t, dir, files[1].Path)); !strings.Contains(svg, want) {
+			t.Errorf("%s: the picture doesn't say %q", kind, want)
 		}
 	}
 }

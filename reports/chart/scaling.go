@@ -192,7 +192,11 @@ func (v *run) drawSettings(p *pen, c draw.Canvas) {
 func (v *run) drawSetting(p *pen, c draw.Canvas, x vg.Length, y func(float64) vg.Length, m *reports.ModelCapacity) {
 	f := p.face(sizeSmall, m != nil && m.Model == v.Capacity.Best, p.ink)
 	if m == nil || m.Rate == 0 {
-		f.put(c, vg.Point{X: x, Y: c.Min.Y + 6}, 0.5, "none held")
+		text := "none held"
+		if m == nil || m.High == 0 {
+			text = "not known"
+		}
+		f.put(c, vg.Point{X: x, Y: c.Min.Y + 6}, 0.5, text)
 		return
 	}
 	top := y(m.High)
