@@ -330,8 +330,11 @@ func rateFigure(v float64) string {
 // words says what was found.
 func (m *ModelCapacity) words(c *Capacity) string {
 	agree := "all " + count(c.Agree, "trial")
-	if c.Agree == 1 {
+	switch c.Agree {
+	case 1:
 		agree = "the one trial"
+	case 2:
+		agree = "both trials"
 	}
 	end := func(rate float64, sure bool, verb string) string {
 		if sure {

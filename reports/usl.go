@@ -82,7 +82,7 @@ func fitUSL(points []point, seed uint64) *USL {
 		}
 	}
 	if u.Levels = len(levels); u.Levels < minLevels {
-		u.Why = fmt.Sprintf("a law of three parameters takes at least %d numbers of users, found %d", minLevels, u.Levels)
+		u.Why = fmt.Sprintf("a law of three parameters takes at least %d numbers of users with valid trials, found %d", minLevels, u.Levels)
 		return u
 	}
 	best := uslFit(points, uslStart(points))

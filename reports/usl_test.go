@@ -70,7 +70,7 @@ func TestUSLOfDegenerateData(t *testing.T) {
 	}{
 		{"linear", law([3]float64{20, 0, 0}, 0.001, 1, doubling...), "", "grows in proportion", false},
 		{"flat", law([3]float64{80, 1, 0}, 0.001, 1, doubling...), "", "the same however many users", true},
-		{"one level", law([3]float64{80, 0, 0}, 0.01, 1, 8), "takes at least 4 numbers of users, found 1", "", false},
+		{"one level", law([3]float64{80, 0, 0}, 0.01, 1, 8), "takes at least 4 numbers of users with valid trials, found 1", "", false},
 		{"three levels", law([3]float64{80, 0.1, 0}, 0.01, 1, 1, 2, 4), "found 3", "", false},
 		{"nothing", nil, "found 0", "", false},
 		{"an outage", []point{{1, 5}, {2, 9}, {4, 0}, {8, 30}}, "a trial of 4 users had no successful response", "", false},

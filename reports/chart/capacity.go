@@ -69,7 +69,7 @@ func (v *run) capacityNotes() []string {
 		case v.Capacity.Kind != scenarios.ByUsers && m.Rate == 0 && m.High == 0:
 			notes[i] = "no valid trial"
 		case v.Capacity.Kind != scenarios.ByUsers:
-			notes[i] = "holds " + m.Held() + "\u00a0/s"
+			notes[i] = m.Held() + "\u00a0/s"
 		case m.USL == nil || m.USL.Why != "":
 			notes[i] = "no law fitted"
 		case m.USL.R2 >= 0:
@@ -83,7 +83,7 @@ func (v *run) capacityNotes() []string {
 func (v *run) knee() *figure {
 	f := v.capacityFigure(KindKnee, "Response time by offered rate",
 		"Where does it bend, and how far below that is the objective still held?",
-		"Point: median of the valid trials at that rate; "+lowerFirst(v.whisker(v.scenes))+". Shaded: from the highest rate that all trials held to the lowest that all broke; a line with an arrow where none broke it. Rates far beyond what a model holds are not drawn.")
+		"Under each name: the rate that it holds. Point: median of the valid trials at that rate; "+lowerFirst(v.whisker(v.scenes))+". Shaded: from the highest rate that all trials held to the lowest that all broke; a line with an arrow where none broke it. Rates far beyond what a model holds are not drawn.")
 	f.draw = v.drawKnee
 	return f
 }
@@ -188,7 +188,7 @@ func (v *run) drawKnee(p *pen, c draw.Canvas) {
 		for _, limit := range v.Capacity.Limits {
 			at := y(limit.Millis)
 			c.StrokeLine2(p.line(p.ink, 1.1, 2, 3), c.Min.X, at, c.Max.X, at)
-			f.put(c, vg.Point{X: c.Min.X + 4, Y: at + 3}, 0, limit.Text)
+			f.put(c, vg.Point{X: v.clear(c, x, y, at, f.Width(limit.Text), f.line()), Y: at + 3}, 0, limit.Text)
 		}
 	}))
 	pl.Draw(area)
@@ -207,6 +207,35 @@ func (v *run) drawKnee(p *pen, c draw.Canvas) {
 		p.empty(data, "no valid trial: nothing to draw")
 	}
 	p.label(data, l, ends)
+}
+
+// clear is where on a line at a height a text may begin without a curve in it:
+// as far to the left as there is such a place.
+func (v *run) clear(c draw.Canvas, x, y func(float64) vg.Length, at, width, height vg.Length) vg.Length {
+	const margin, step = 4, 6
+	taken := func(from vg.Length) bool {
+		for _, m := range v.Capacity.Models {
+			for _, q := range []string{"p50", "p99"} {
+				line := kneeLine(x, y, kneePoints(m), q)
+				for i, b := range line {
+					a := line[max(i-1, 0)]
+					for k := range 21 { // marks, and what is between them
+						px, py := a.X+(b.X-a.X)*vg.Length(k)/20, a.Y+(b.Y-a.Y)*vg.Length(k)/20
+						if px > from-margin && px < from+width+margin && py > at-margin && py < at+height+margin {
+							return true
+						}
+					}
+				}
+			}
+		}
+		return false
+	}
+	for from := c.Min.X + margin; from+width < c.Max.X; from += step {
+		if !taken(from) {
+			return from
+		}
+	}
+	return c.Min.X + margin
 }
 
 func corners(box vg.Rectangle) []vg.Point {
@@ -233,21 +262,26 @@ func (v *run) drawFound(p *pen, c draw.Canvas, x func(float64) vg.Length, i int)
 	c.FillPolygon(faded(col, 0.18), corners(vg.Rectangle{Min: vg.Point{X: from, Y: c.Min.Y}, Max: vg.Point{X: to, Y: c.Max.Y}}))
 }
 
+// kneeLine is where a quantile of a model's points lies.
+func kneeLine(x, y func(float64) vg.Length, points []reports.Tried, q string) (line []vg.Point) {
+	for _, t := range points {
+		if e := t.Cell.Response[q]; known(e) && loggable(e.Median) {
+			line = append(line, vg.Point{X: x(t.Load), Y: y(e.Median)})
+		}
+	}
+	return line
+}
+
 // drawQuantile draws one quantile of a model's points and returns where its
 // line ends.
 func (v *run) drawQuantile(p *pen, c draw.Canvas, pl *plot.Plot, i int, points []reports.Tried, q string, style draw.LineStyle, radius vg.Length) (end vg.Point, ok bool) {
 	x, y := pl.Transforms(&c)
-	var line []vg.Point
 	for _, t := range points {
-		e := t.Cell.Response[q]
-		if !known(e) || !loggable(e.Median) {
-			continue
-		}
-		line = append(line, vg.Point{X: x(t.Load), Y: y(e.Median)})
-		if low, high, ok := interval(e); ok && high > low && low > 0 {
+		if low, high, ok := interval(t.Cell.Response[q]); ok && high > low && low > 0 {
 			c.StrokeLine2(p.line(p.ink, 1.1), x(t.Load), y(low), x(t.Load), y(high))
 		}
 	}
+	line := kneeLine(x, y, points, q)
 	if len(line) == 0 {
 		return vg.Point{}, false
 	}

@@ -55,7 +55,7 @@ func TestCapacityHasOnePlot(t *testing.T) {
 			}
 			svg := string(read(t, dir, want+".svg"))
 			words := map[string][]string{
-				scenarios.ByRate:     {">p99&lt;100ms<", "interval found", "offered (arrivals/s)", "holds 80 [78.4–84]"},
+				scenarios.ByRate:     {">p99&lt;100ms<", "interval found", "offered (arrivals/s)", "80 [78.4–84] /s"},
 				scenarios.ByUsers:    {"law fitted", "users (closed loop)", "N*, the peak", "R² 0.997", "α"},
 				scenarios.BySettings: {"rate held within the objective", "is the best setting."},
 			}[kind]
