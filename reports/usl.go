@@ -32,8 +32,8 @@ type USL struct {
 	Gamma Estimate `json:"gamma"` // 1/s; Median is the fit, Low and High the bootstrap's interval
 	Alpha Estimate `json:"alpha"`
 	Beta  Estimate `json:"beta"`
-	// Peak is N*; not known where goodput has no peak, because β is 0 or α at
-	// least 1. Its interval may have no upper end: then High is 0.
+	// Peak is N*; not known where goodput isn't seen to have one, because β can't
+	// be told from 0. Its interval may have no upper end: then High is 0.
 	Peak Estimate `json:"peak"`
 	// AtPeak is X(N*), the most goodput, 1/s.
 	AtPeak Estimate `json:"at_peak"`
@@ -95,7 +95,7 @@ func fitUSL(points []point, seed uint64) *USL {
 	set(&u.Gamma, "1/s", func(p [3]float64) float64 { return p[0] })
 	set(&u.Alpha, "", func(p [3]float64) float64 { return p[1] })
 	set(&u.Beta, "", func(p [3]float64) float64 { return p[2] })
-	if n := peak(best); !math.IsInf(n, 0) {
+	if n := peak(best); n == 1 || !math.IsInf(n, 0) && u.Beta.Low > negligible {
 		set(&u.Peak, "", peak)
 		set(&u.AtPeak, "1/s", func(p [3]float64) float64 { return uslAt(p, min(peak(p), 1e9)) })
 		if math.IsInf(u.Peak.High, 0) {
@@ -104,6 +104,9 @@ func fitUSL(points []point, seed uint64) *USL {
 	}
 	u.R2 = uslR2(points, levels, best)
 	u.Text = u.words(slices.Max(levels))
+	if u.R2 != -1 && u.R2 < goodFit {
+		u.Text += fmt.Sprintf(" The law fits badly (R² %s), as it does where goodput stops growing all at once, such as with a fixed number of workers.", fixed(u.R2, 2))
+	}
 	return u
 }
 
@@ -117,6 +120,9 @@ func peak(p [3]float64) float64 {
 	}
 	return max(1, math.Sqrt((1-p[1])/p[2]))
 }
+
+// goodFit is the least R² of a fit that describes what was measured.
+const goodFit = 0.9
 
 // negligible is a β whose peak lies beyond a million users.
 const negligible = 1e-12
@@ -259,7 +265,7 @@ func (u *USL) words(top float64) string {
 		s = "Contention can't be told from 0."
 	}
 	switch {
-	case u.Beta.Low <= 0 || !u.Peak.Known():
+	case !u.Peak.Known():
 		return s + " Coherency can't be told from 0: goodput flattens out and isn't seen to fall again."
 	case u.Peak.Median > top:
 		return s + fmt.Sprintf(" Goodput would peak at N* = %s, beyond the %s that were tried: that is extrapolated.", said(math.Round(u.Peak.Median)), count(int(top), "user"))

@@ -74,6 +74,7 @@ func TestUSLOfDegenerateData(t *testing.T) {
 		{"three levels", law([3]float64{80, 0.1, 0}, 0.01, 1, 1, 2, 4), "found 3", "", false},
 		{"nothing", nil, "found 0", "", false},
 		{"an outage", []point{{1, 5}, {2, 9}, {4, 0}, {8, 30}}, "a trial of 4 users had no successful response", "", false},
+		{"four workers", []point{{1, 18}, {1, 17}, {2, 38}, {2, 37}, {4, 71.5}, {4, 72}, {8, 72}, {8, 70}, {16, 71}, {16, 64}, {32, 73}, {32, 67}, {64, 72}, {64, 73}}, "", "isn't seen to fall again. The law fits badly (R² 0.7", false},
 		{"falls from the start", []point{{1, 100}, {2, 80}, {4, 60}, {8, 40}, {16, 20}}, "", "N* = 1 ", true},
 		{"one trial each", []point{{1, 20}, {2, 39}, {4, 75}, {8, 130}, {16, 190}, {32, 210}}, "", "%", true},
 	} {

@@ -3,6 +3,8 @@ package chart
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"gatewaylab/reports"
@@ -31,7 +33,7 @@ func (v *run) lawWords() string {
 		}
 		s := fmt.Sprintf("%s: γ\u00a0%s/s, α\u00a0%s, β\u00a0%s", m.Model, number(u.Gamma.Median), small(u.Alpha), small(u.Beta))
 		if u.Peak.Known() {
-			s += fmt.Sprintf(", N*\u00a0%s", number(math.Round(u.Peak.Median)))
+			s += fmt.Sprintf(", N*\u00a0%s", strconv.Itoa(int(math.Round(u.Peak.Median))))
 		}
 		all = append(all, s)
 	}
@@ -68,7 +70,9 @@ func (v *run) drawScaling(p *pen, c draw.Canvas) {
 	if alone {
 		clues = append(clues, p.lineClue("if users shared nothing", p.line(p.ink, 1.1, 2, 3)))
 	}
-	clues = append(clues, p.lineClue("N*, the peak", p.line(p.ink, 1.1, 6, 3)))
+	if slices.ContainsFunc(v.Capacity.Models, func(m *reports.ModelCapacity) bool { return m.USL != nil && m.USL.Peak.Known() }) {
+		clues = append(clues, p.lineClue("N*, the peak", p.line(p.ink, 1.1, 6, 3)))
+	}
 	c = p.clues(c, "goodput (successful responses/s)", clues)
 	pl := p.axes()
 	pl.X.Label.Text = "users (closed loop)"
