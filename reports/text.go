@@ -12,6 +12,8 @@ import (
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/muesli/termenv"
+
+	"gatewaylab/scenarios"
 )
 
 // TextOptions say how a report is set for a terminal.
@@ -125,8 +127,12 @@ func aliases(r *Report) string {
 // legend explains the signs in tables, once.
 func legend(r *Report) string {
 	if r.Capacity != nil {
-		return fmt.Sprintf("Medians over trials; ±: longer arm of the %s interval of the median, of fewer than %d trials up to the lowest or highest; %s: too few answers to tell.",
-			percent(r.Confidence), minTrials, unknown)
+		missing := "too few answers to tell"
+		if slices.ContainsFunc(r.Models, func(m scenarios.ModelInfo) bool { return m.Target != nil }) {
+			missing += ", or not known, since the lab did not start this server"
+		}
+		return fmt.Sprintf("Medians over trials; ±: longer arm of the %s interval of the median, of fewer than %d trials up to the lowest or highest; %s: %s.",
+			percent(r.Confidence), minTrials, unknown, missing)
 	}
 	return fmt.Sprintf("Medians over trials; [low–high] and ±: %s interval of the median; ratio: to the fastest; "+
 		"%s: not told apart; %s: not known; ¹: footnote.", percent(r.Confidence), tie, unknown)

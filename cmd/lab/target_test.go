@@ -188,7 +188,7 @@ func TestCapacityTarget(t *testing.T) {
 		t.Fatalf("exit status %d:\n%s", code, stderr)
 	}
 	text := strings.Join(strings.Fields(out), " ")
-	for _, want := range []string{"which the lab did not start", "whether it does the same work was not checked", "every load that was tried"} {
+	for _, want := range []string{"which the lab did not start", "whether it does the same work was not checked", "every load that was tried", "not known, since the lab did not start this server"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the text doesn't say %q:\n%s", want, out)
 		}
