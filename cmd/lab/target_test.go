@@ -163,8 +163,8 @@ func TestCapacityTarget(t *testing.T) {
 		places = 4
 		each   = 25 * time.Millisecond
 		edge   = float64(places) / 0.025 // requests/s
-		from   = edge / 4
 	)
+	from := edge / 4
 	free := make(chan struct{}, places)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -181,10 +181,7 @@ func TestCapacityTarget(t *testing.T) {
 	// What breaks this objective is that requests pile up.
 	code, out, stderr := invoke(t, fmt.Sprintf("capacity --target it=%s --no-verify --scenario hello --slo 'p50<1s,errors<50%%' --quick --from %g/s --to %g/s --resolution 50%% --for 300ms --warmup 50ms --timeout 1s --dash off --plots svg --seed 1 --out %s",
 		server.URL, from, 16*edge, dir))
-	if busyMachine(stderr) {
-		t.Skip("no trial was valid on this machine, as busy as it is")
-	}
-	if code != 0 {
+	if code != 0 && !busyMachine(stderr) {
 		t.Fatalf("exit status %d:\n%s", code, stderr)
 	}
 	text := strings.Join(strings.Fields(out), " ")
@@ -202,6 +199,9 @@ func TestCapacityTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := report.Capacity.Models[0]
+	if busyMachine(stderr) { // nothing is known of what it holds
+		from = 0
+	}
 	if m.Low < from || m.Low >= 2*edge || m.High == 0 && m.Limit != capacity.LimitGenerator && m.Limit != capacity.LimitVoid {
 		t.Errorf("it can answer %g/s and is said to hold %s: %s", edge, m.Held(), m.Text)
 	}
