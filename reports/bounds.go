@@ -73,6 +73,8 @@ type evidence struct {
 	steal              float64 // share of CPU time that the hypervisor took
 
 	goodput  float64
+	response float64 // mean; 0 if unknown
+	warmup   float64
 	window   float64 // of one trial
 	busy     float64 // mean number of slots that held a request; -1 if unknown
 	answered uint64  // successes in all trials
@@ -194,7 +196,7 @@ func (c *cellTrials) evidence(res *scenarios.Result) *evidence {
 		cpu:       c.CPUPerRequest.Median / 1e3,
 		generator: perGood(func(t *scenarios.Trial) float64 { return t.Generator.CPU.Seconds() }),
 		cores:     first.Machine.Cores, serverCores: first.Machine.ServerCores,
-		goodput: c.Goodput.Median, window: first.Window.Seconds(),
+		goodput: c.Goodput.Median, response: c.Response["mean"].Median / 1e3, warmup: first.Warmup.Seconds(), window: first.Window.Seconds(),
 		answered: uint64(c.Samples), failed: c.Failed, unsent: c.Unsent, worst: commonest(c.Errors),
 	}
 	if e.open {

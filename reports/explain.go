@@ -404,32 +404,6 @@ func (e *evidence) failedWords() string {
 	return fmt.Sprintf("%s, mostly %q", count(e.failed, "error"), e.worst)
 }
 
-// doubts lists the hard bounds that the measurement exceeds.
-func (e *evidence) doubts() []string {
-	var odd []string
-	for _, b := range e.bounds() {
-		if math.IsInf(b.hard, 1) {
-			continue
-		}
-		// Requests that began before the window and ended in it.
-		var early int
-		switch b.by {
-		case bySlots:
-			early = e.slots
-		case byPool:
-			early = e.pool
-		case byClients:
-			early = e.clients
-		}
-		edge := float64(early) / (b.hard * e.window)
-		if e.goodput > b.hard*(1+tolerance+edge) {
-			odd = append(odd, fmt.Sprintf("goodput of %s/s is above what %s can allow (%s/s): either the work was not done or a figure is wrong",
-				said(e.goodput), e.name(b), said(b.hard)))
-		}
-	}
-	return odd
-}
-
 func sentences(a, b string) string { return strings.TrimSpace(a + " " + b) }
 
 func oneOr(n int, one, more string) string {

@@ -227,6 +227,10 @@ func TestDoubts(t *testing.T) {
 		{"above clients by CPU time alone", base(func(e *evidence) {
 			e.slots, e.wait, e.cpu, e.generator, e.goodput, e.clients = 0, 0, 0.0001, 0, 11000, 1
 		}), ""},
+		{"measured before all had an answer", base(func(e *evidence) { e.goodput, e.clients, e.warmup, e.response = 80, 50, 0.15, 0.35 }), "the warm-up was over before"},
+		{"measured before, and it is the same", base(func(e *evidence) { e.goodput, e.clients, e.warmup, e.response = 80, 50, 0.15, 0.6 }), ""},
+		{"measured when all had one", base(func(e *evidence) { e.goodput, e.clients, e.warmup, e.response = 80, 50, 0.65, 0.5 }), ""},
+		{"clients that think", base(func(e *evidence) { e.goodput, e.clients, e.think, e.response = 80, 50, 0.5, 0.12 }), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := strings.Join(c.e.doubts(), "; ")

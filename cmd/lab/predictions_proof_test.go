@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-	"text/tabwriter"
 
 	"gatewaylab/reports"
 	"gatewaylab/scenarios"
@@ -39,7 +37,7 @@ func BenchmarkPredictions(b *testing.B) {
 		})
 	}
 	if len(rows) > 0 {
-		printPredictions(b, rows)
+		printPredictions(rows)
 		judgePredictions(b, rows)
 	}
 }
@@ -124,35 +122,52 @@ func digits(v float64) string {
 	return fmt.Sprintf("%.4g", v)
 }
 
-func printPredictions(b *testing.B, rows []foretold) {
-	b.Helper()
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nscenario\tmodel\tstage\tby\tgoodput/s\tmeasured\toff by\tresponse, ms\tmeasured\toff by\twhy not")
+// printPredictions prints what reports/theory/report.md consists of.
+func printPredictions(rows []foretold) {
+	fmt.Print("\n| scenario | model, stage | by | goodput/s | measured | off by | response, ms | measured | off by |\n|:--|:--|:--|--:|--:|--:|--:|--:|--:|\n")
+	var reasons []string
+	of := map[string][]string{} // by reason, the cells
+	last := ""
 	for _, f := range rows {
+		who := f.model
+		if f.held.Part != "" {
+			who += ", " + f.held.Part
+		}
+		if f.held.Method == predict.None {
+			if of[f.held.Why] == nil {
+				reasons = append(reasons, f.held.Why)
+			}
+			of[f.held.Why] = append(of[f.held.Why], f.scenario+": "+who)
+			continue
+		}
 		by := f.held.Name
-		if f.held.Method != predict.Formula {
+		if f.held.Method == predict.Simulated {
 			by = string(f.held.Method)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t", f.scenario, f.model, f.held.Part, by)
+		scenario := f.scenario
+		if scenario == last {
+			scenario = ""
+		}
+		last = f.scenario
+		fmt.Printf("| %s | %s | %s |", scenario, who, by)
 		for i, a := range []*reports.Against{f.goodput, f.response} {
 			if a == nil {
-				fmt.Fprint(w, "–\t–\t–\t")
+				fmt.Print(" – | – | – |")
 				continue
 			}
 			predicted := digits(a.Predicted)
 			if i == 1 {
 				predicted = f.kind + " " + predicted
 			}
-			fmt.Fprintf(w, "%s\t%s\t%+.1f %%\t", predicted, f.intervals[i], a.Percent)
+			fmt.Printf(" %s | %s | %+.1f %% |", predicted, f.intervals[i], a.Percent)
 		}
-		if f.held.Method == predict.None {
-			fmt.Fprint(w, f.held.Why)
-		}
-		fmt.Fprintln(w)
+		fmt.Println()
 	}
-	if err := w.Flush(); err != nil {
-		b.Fatal(err)
+	fmt.Println()
+	for _, why := range reasons {
+		fmt.Printf("- No theory applies: %s (%s)\n", why, strings.Join(of[why], "; "))
 	}
+	fmt.Println()
 }
 
 // judgePredictions fails for what the rows show.
@@ -165,7 +180,7 @@ func judgePredictions(b *testing.B, rows []foretold) {
 		judged bool // where it is simulated
 	}{{"goodput", goodputOf, true}, {"response times", responseOf, false}} {
 		if off := differences(rows, predict.Formula, q.of); len(off) > 0 {
-			fmt.Printf("%s by formulas: %d, off by %.1f %% at the median\n", q.name, len(off), median(off))
+			fmt.Printf("- %s by formulas: %d, off by %.1f %% at the median\n", q.name, len(off), median(off))
 			if median(off) >= 10 {
 				b.Errorf("%s by formulas are off by %.1f %% at the median, not by less than 10 %%", q.name, median(off))
 			}
@@ -185,7 +200,7 @@ func judgePredictions(b *testing.B, rows []foretold) {
 			}
 		}
 		if n > 0 {
-			fmt.Printf("%s by simulation: %d, of which %d lie in the measurement's interval or within 10 %%\n", q.name, n, within)
+			fmt.Printf("- %s by simulation: %d, of which %d lie in the measurement's interval or within 10 %%\n", q.name, n, within)
 		}
 		if q.judged && 10*within < 9*n {
 			b.Errorf("%d of %d simulated cells have the goodput that was measured, fewer than 9 in 10", within, n)
