@@ -3,10 +3,12 @@ package reports
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strings"
 
 	"gatewaylab/scenarios"
 	"gatewaylab/scenarios/load"
+	"gatewaylab/servers"
 )
 
 // A limiter is what can keep goodput from being higher.
@@ -63,6 +65,7 @@ type evidence struct {
 	perRequest   string  // what is made for each request: a process, a connection
 	front        string  // the program before the model; "" = there is none
 	foreign      bool    // the lab didn't start it: nothing is known of what it has
+	database     bool    // requests ask one that the lab didn't start
 
 	wait      float64 // that the application waits for each request; -1 if unknown
 	works     bool    // the application has CPU work to do
@@ -199,6 +202,7 @@ func (c *cellTrials) evidence(res *scenarios.Result) *evidence {
 		goodput: c.Goodput.Median, response: c.Response["mean"].Median / 1e3, warmup: first.Warmup.Seconds(), window: first.Window.Seconds(),
 		answered: uint64(c.Samples), failed: c.Failed, unsent: c.Unsent, worst: commonest(c.Errors),
 	}
+	e.database = slices.ContainsFunc(c.scenario.Backing, servers.Backing.Foreign)
 	if e.open {
 		e.rate = c.Offered.Median * c.harmless()
 	}

@@ -314,7 +314,10 @@ func (e *evidence) unexplained(b bound) string {
 		return fmt.Sprintf("Measured %s requests/s, though the lowest limit computed here (%s) would allow %s/s: the server held it back, and what it has to serve with is not known.",
 			said(e.goodput), e.name(b), said(b.limit))
 	}
-	if b.by == byCPU {
+	switch {
+	case b.by == byCPU && e.database:
+		perhaps = ", perhaps the database, if it is on this machine"
+	case b.by == byCPU:
 		perhaps = ", perhaps other programs on this machine"
 	}
 	return fmt.Sprintf("Measured %s requests/s, though the lowest limit computed here (%s) would allow %s/s: something else held it back%s.",

@@ -69,7 +69,9 @@ func (o *overview) setting() {
 	if len(env.Versions) > 0 {
 		var programs []string
 		for _, name := range slices.Sorted(maps.Keys(env.Versions)) {
-			programs = append(programs, name+" "+env.Versions[name])
+			if v := env.Versions[name]; v != "unknown" { // a module's, which is its server's
+				programs = append(programs, name+" "+v)
+			}
 		}
 		rows = append(rows, [2]string{"programs", strings.Join(programs, ", ")})
 	}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"gatewaylab/servers"
 )
 
 // observed is what judge needs besides the trial itself.
@@ -68,6 +70,9 @@ func judge(t *Trial, s *Scenario, o *observed) {
 	}
 	if t.Server.Partial {
 		warn("the processor time of CGI programs that have ended is not in the server's: it ignores SIGCHLD, so that the system forgets it, and the counter that wouldn't (perf_event_open) is refused here; see kernel.perf_event_paranoid")
+	}
+	if slices.ContainsFunc(s.Backing, servers.Backing.Foreign) {
+		warn("what other programs used is not known: the database's own processor time can't be told from theirs")
 	}
 	judgeBacking(t, invalid)
 	if t.Machine.Others > maxOthers || t.Machine.Steal > maxSteal {

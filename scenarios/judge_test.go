@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatewaylab/scenarios/load"
+	"gatewaylab/servers"
 	"gatewaylab/servers/latency"
 )
 
@@ -96,6 +97,22 @@ func TestJudge(t *testing.T) {
 				t.Errorf("valid is %v", tr.Valid())
 			}
 		})
+	}
+}
+
+// A database that the lab didn't start works for the server and is no other
+// program, but nobody can say how much of their processor time is its.
+func TestJudgeForeignDatabase(t *testing.T) {
+	for dsn, want := range map[string]string{"postgres://h/d": "the database's own processor time can't be told", "sqlite": ""} {
+		tr, s, o := healthy(load.Users)
+		b, err := servers.NewBacking(servers.DatabaseService, []servers.Setting{{Key: "dsn", Value: dsn}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Backing = []servers.Backing{b}
+		judge(tr, s, o)
+		check(t, "warnings", tr.Warnings, want)
+		check(t, "invalid", tr.Invalid, "")
 	}
 }
 

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gatewaylab/scenarios/load"
@@ -251,8 +252,11 @@ func (w *watcher) finish(t *Trial) {
 		}
 		t.Machine.ListenDrops = int64(b.machine.ListenOverflows - a.machine.ListenOverflows)
 	}
+	if slices.ContainsFunc(w.job.cell.Scenario.Backing, servers.Backing.Foreign) {
+		t.Machine.Others = -1 // its own work can't be told from theirs, if it is here
+	}
 	if target := w.target(); target != nil && target.Local {
-		t.Machine.Others = -1 // the target's own work can't be told from theirs
+		t.Machine.Others = -1 // nor can the target's
 	} else if target != nil {
 		t.Machine.ListenDrops = -1
 	}

@@ -77,6 +77,10 @@ func checkDSN(v string) error {
 // write.
 func (b Backing) InFile() bool { return b.Service == DatabaseService && b.Settings["dsn"] == inFile }
 
+// Foreign says whether the service is a server's that the lab didn't start, such
+// as PostgreSQL.
+func (b Backing) Foreign() bool { return b.Service == DatabaseService && !b.InFile() }
+
 // Pool is how many connections each process may have; 0 if it is no database.
 func (b Backing) Pool() int {
 	if b.Service != DatabaseService {

@@ -73,8 +73,12 @@ func (f *facts) beyond() string {
 	return ""
 }
 
-// usualRestart is how long a process takes to be replaced, about.
-const usualRestart = 30 * time.Millisecond
+// How long a process takes to be replaced, about: one of several by its arbiter,
+// and the only one by what supervises it, which pauses for 100 ms before.
+const (
+	usualRestart      = 30 * time.Millisecond
+	supervisedRestart = 150 * time.Millisecond
+)
 
 // server is the model as the simulation has it.
 func (f *facts) server(seed uint64) simulation.Server {
@@ -91,15 +95,17 @@ func (f *facts) server(seed uint64) simulation.Server {
 	}
 	switch c.Model.Name {
 	case "serial":
-		v.Slots = 1
+		v.Slots, v.Restart = 1, supervisedRestart
 	case "prefork":
 		v.Processes, v.Slots, v.Timeout = c.Settings.Int("workers"), 1, duration(c.Settings, "timeout")
 	case "threads":
 		v.Processes, v.Slots = c.Settings.Int("workers"), c.Settings.Int("threads")
 		v.Queue, v.Connections, v.Keeps = c.Settings.Int("queue"), c.Settings.Int("connections"), true
 	case "eventloop":
+		v.Restart = supervisedRestart
 		v.Loop, v.Pool, v.Connections, v.Keeps, v.Abandons = true, c.Settings.Int("pool"), c.Settings.Int("connections"), true, true
 	case "async":
+		v.Restart = supervisedRestart
 		v.Connections, v.Keeps, v.Abandons = c.Settings.Int("connections"), true, true
 	case "cgi":
 		v.Slots, v.Queue, v.Refuses, v.Keeps, v.Abandons = c.Settings.Int("children"), c.Settings.Int("queue"), true, true, true
