@@ -88,7 +88,9 @@ func uwsgi(t *testing.T, wire string) (g *process.Group, socket string) {
 	option := map[string]string{
 		servers.WireHTTP: "--http-socket", servers.WireUWSGI: "--socket", servers.WireSCGI: "--scgi-socket", servers.WireFastCGI: "--fastcgi-socket",
 	}[wire]
-	g = foreign(t, nil, "uwsgi", "--plugin", "python3", "--master", "--die-on-term", "--processes", "2", "--need-app",
+	// A worker that is forked just before the end doesn't hear of it; its master waits
+	// for it as long as its mercy lasts, which is usually 60 s.
+	g = foreign(t, nil, "uwsgi", "--plugin", "python3", "--master", "--die-on-term", "--worker-reload-mercy", "5", "--processes", "2", "--need-app",
 		"--disable-logging", "--lazy-apps", "--chdir", foreignPrograms(t), "--wsgi-file", "wsgi.py", option, socket)
 	return g, socket
 }
