@@ -78,6 +78,7 @@ func (s *sim) die(p int32) {
 			s.crew.users[u].process = none
 		}
 	}
+	var again []int32
 	for r := range s.requests {
 		q := &s.requests[r]
 		if q.process != p {
@@ -91,6 +92,14 @@ func (s *sim) die(p int32) {
 			s.tally.hold(s, -1)
 		}
 		q.kept = false
+		if s.Server.Repeats && q.flags&(used|abandoned) == used {
+			s.letGo(int32(r))
+			q.generation++
+			q.flags &^= used | waits
+			q.process, q.step = none, knocked
+			again = append(again, int32(r))
+			continue
+		}
 		s.lose(int32(r), load.KindClosed, 0)
 		pr = &s.processes[p]
 	}
@@ -98,6 +107,9 @@ func (s *sim) die(p int32) {
 	pr.queue = newFifo()
 	s.tally.restarts++
 	s.events.push(event{at: s.now + int64(s.Server.Restart), of: p, what: restarting})
+	for _, r := range again {
+		s.enter(r)
+	}
 }
 
 // restarted is the successor of a process.

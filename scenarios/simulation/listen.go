@@ -32,7 +32,7 @@ type process struct {
 // build makes listeners and processes.
 func (s *sim) build() {
 	v := &s.Server
-	s.tracks = v.Keeps && v.Front == nil && (v.Connections > 0 || v.Processes > 1)
+	s.tracks = v.Keeps && v.Front == nil && (v.Connections > 0 || v.Processes > 1 || v.Repeats)
 	s.single = v.Slots == 1 && v.Queue == 0 && !s.tracks
 	s.straight = v.Front == nil && v.Sending == 0
 	shared := v.Front != nil && v.Front.Balance == "shared"
@@ -119,6 +119,7 @@ func (s *sim) connect(r int32) bool {
 	if s.tracks && q.crowd == none {
 		if p := s.connection(q); p != none {
 			q.kept = true
+			q.flags |= used
 			return s.admit(p, r)
 		}
 	}

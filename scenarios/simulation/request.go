@@ -47,7 +47,7 @@ type request struct {
 	call       int32
 	step       uint8
 	knocks     uint8
-	flags      uint8
+	flags      uint16
 	asks       uint8 // a bit for each phase that it goes through
 	kept       bool  // its connection has been accepted
 }
@@ -62,6 +62,7 @@ const (
 	overdue // or 504
 	placed  // it has a place at the front's instance
 	waits   // it stands in a queue for a slot
+	used    // its connection had served another before
 )
 
 // A fifo is a queue of requests, which are linked by their next.

@@ -4,10 +4,11 @@
 //
 // It is what theory has to offer where no formula fits: bounded queues, clients
 // that give up, workers that are killed, a crowd at the door, four queues
-// behind a balancer, a few connections to a database, a service that fails. What it says holds for the model of a server, not for a
-// server: there are no caches, no scheduler's whims and no other programs in
-// it, and CPU time is shared out evenly among all who want some. So it is
-// marked as simulated wherever it is shown.
+// behind a balancer, a few connections to a database, a service that fails. What
+// it says holds for the model of a server, not for a server: there are no caches,
+// no scheduler's whims and no other programs in it, all requests of a kind take
+// the same CPU time, and that is given out in turns. So it is marked as simulated
+// wherever it is shown.
 //
 // Everything counts in whole nanoseconds of virtual time, events of the same
 // moment happen in the order in which they were foreseen, and every random
@@ -96,6 +97,11 @@ type Server struct {
 	// of a process, 0 = as many as come.
 	Keeps       bool
 	Connections int
+	// Repeats says that a client whose connection dies, if it has had an answer
+	// over it before and nothing of this one, sends its request again, once, on a
+	// new one, as load generator and browsers do (RFC 9110 section 9.2.2). It
+	// needs Keeps and no Front.
+	Repeats bool
 	// Loop has one thread for each process do all that holds one; a Pool of so
 	// many threads takes blocking and computing off it.
 	Loop bool
@@ -241,7 +247,7 @@ func newSim(c *Config) (*sim, error) {
 		s.length += int64(a.Stages[i].For)
 	}
 	s.open = a.Stages[len(a.Stages)-1].Open()
-	s.cores = cores{n: int64(c.Server.Cores), at: never}
+	s.cores = newCores(c.Server.Cores)
 	s.build()
 	s.tally.begin(s)
 	s.crew.begin(s)
@@ -276,7 +282,7 @@ func (s *sim) run() {
 		case scheduled:
 			s.happen()
 		case computed:
-			if r := s.cores.finish(s.now); r != none {
+			if r := s.cores.end(s.now); r != none {
 				s.proceed(r)
 			}
 		case patience:

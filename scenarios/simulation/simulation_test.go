@@ -103,22 +103,40 @@ func TestAgainstFormulas(t *testing.T) {
 	})
 }
 
-// Processor sharing: the mean response time of M/G/1-PS depends on the mean of
-// the service time alone (Kleinrock, Queueing Systems II, 1976, section 4.4),
-// and with several cores it is that of M/M/c.
+// Work much longer than a slice is as good as shared: the mean response time of
+// M/G/1-PS depends on the mean of the service time alone (Kleinrock, Queueing
+// Systems II, 1976, section 4.4), and with several cores it is that of M/M/c.
+// Work shorter than a slice is done in the order in which it came.
 func TestCoresAreShared(t *testing.T) {
-	for _, cores := range []int{1, 2, 4} {
-		for name, work := range map[string]func(int, []int64, uint64) Demand{
-			"fixed":       func(int, []int64, uint64) Demand { return Demand{Work: 10 * time.Millisecond} },
-			"exponential": func(k int, d []int64, n uint64) Demand { return Demand{Work: time.Duration(-1e7 * math.Log(hash(n)))} },
-		} {
-			rate := .8 * float64(cores) / .01
-			v := Server{Cores: cores, Instances: 1, Processes: 1, Keeps: true}
-			s := simulate(t, &Config{Attack: poisson(rate, 500_000, 3), Demand: work, Server: v})
-			within(t, name+" response", s.Response.Seconds(), theory.MMC{Rate: rate, Service: .01, Servers: cores}.Response(), .03)
-			within(t, name+" cores", s.Cores, .8*float64(cores), .01)
-		}
+	run := func(what string, cores, n int, work func(int, []int64, uint64) Demand, mean float64, q interface{ Response() float64 }) {
+		t.Helper()
+		s := simulate(t, &Config{
+			Attack: poisson(.8*float64(cores)/mean, n, 3), Demand: work, Server: Server{Cores: cores, Instances: 1, Processes: 1, Keeps: true},
+		})
+		within(t, what+": response", s.Response.Seconds(), q.Response(), .03)
+		within(t, what+": cores", s.Cores, .8*float64(cores), .01)
 	}
+	for _, cores := range []int{1, 2, 4} {
+		const long, short = .1, .0005
+		q := theory.MMC{Rate: .8 * float64(cores) / long, Service: long, Servers: cores}
+		run("fixed", cores, 100_000, func(int, []int64, uint64) Demand { return Demand{Work: 100 * time.Millisecond} }, long, q)
+		run("exponential", cores, 300_000, func(_ int, _ []int64, n uint64) Demand {
+			return Demand{Work: time.Duration(-long * 1e9 * math.Log(hash(n)))}
+		}, long, q)
+		run("short", cores, 300_000, func(_ int, _ []int64, n uint64) Demand {
+			return Demand{Work: time.Duration(-short / 8 * 1e9 * math.Log(hash(n)))}
+		}, short/8, theory.MMC{Rate: .8 * float64(cores) / short * 8, Service: short / 8, Servers: cores})
+	}
+	run("short and fixed", 1, 300_000, func(int, []int64, uint64) Demand { return Demand{Work: 500 * time.Microsecond} }, .0005, theory.MD1(1600, .0005))
+}
+
+// Users who begin at the same moment with work shorter than a slice don't stay
+// in step: who is first is done first.
+func TestUsersFallOutOfStep(t *testing.T) {
+	v := Server{Cores: 2, Instances: 1, Processes: 1, Keeps: true}
+	both := func(int, []int64, uint64) Demand { return Demand{Wait: 20 * time.Millisecond, Work: time.Millisecond} }
+	s := simulate(t, &Config{Attack: closed(16, 0, 20*time.Second), Demand: both, Server: v, From: time.Second})
+	within(t, "goodput", s.Goodput(), 16/.021, .01)
 }
 
 // hash makes of a number one between 0 and 1.
