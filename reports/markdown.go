@@ -180,10 +180,8 @@ func (m *markdownWriter) footnotes(r *Report) {
 // environment is all that a figure needs to be compared with another.
 func (m *markdownWriter) environment(r *Report) {
 	env := r.Environment
-	pinned := "no: server and load generator share the cores"
-	if r.Pinned {
-		pinned = "yes: server and load generator on cores of their own"
-	}
+	pinned, where := placed(r)
+	pinned += ": " + where
 	commit := cmp.Or(env.Commit, "unknown")
 	if env.Modified {
 		commit += ", with local changes"

@@ -326,12 +326,21 @@ func title(r *Report) string {
 func machineWords(r *Report) []string {
 	env := r.Environment
 	words := []string{cmp.Or(env.CPU, "unknown CPU"), count(env.Cores, "core"), cmp.Or(env.OS, "unknown system")}
-	if r.Pinned {
-		words = append(words, "server and load generator on cores of their own")
-	} else {
-		words = append(words, "server and load generator share the cores")
+	_, where := placed(r)
+	return append(words, where, fmt.Sprintf("seed %d", r.Seed))
+}
+
+// placed says whether servers and load generator are in each other's way, and
+// where they are.
+func placed(r *Report) (pinned, where string) {
+	elsewhere := len(r.Models) > 0 && !slices.ContainsFunc(r.Models, func(m scenarios.ModelInfo) bool { return m.Target == nil || m.Target.Local })
+	switch {
+	case elsewhere:
+		return "no", "the load generator is here, and no server"
+	case r.Pinned:
+		return "yes", "server and load generator on cores of their own"
 	}
-	return append(words, fmt.Sprintf("seed %d", r.Seed))
+	return "no", "server and load generator share the cores"
 }
 
 func joinTitle(title, question string) string {

@@ -243,6 +243,11 @@ func (p *pen) warmup(c draw.Canvas, pl *plot.Plot, shown []course) {
 			}
 		}
 	}
+	for _, t := range pl.Y.Tick.Marker.Ticks(pl.Y.Min, pl.Y.Max) {
+		if !t.IsMinor() { // it has a line of the grid
+			lines = append(lines, y(t.Value))
+		}
+	}
 	at := vg.Point{X: box.Min.X + box.Size().X/2, Y: free(lines, c.Min.Y+f.line(), c.Max.Y-f.line())}
 	f.middle(c, at, 0.5, "warm-up")
 }
