@@ -154,7 +154,7 @@ func (c *Cell) priced(res *scenarios.Result) (predict.Machine, predict.Costs) {
 			break
 		}
 	}
-	costs := predict.Costs{Source: "as measured", Known: c.CPUPerRequest.Known(), Own: c.CPUPerRequest.Known()}
+	costs := predict.Costs{Source: "as measured", Late: res.Environment.Late, Known: c.CPUPerRequest.Known(), Own: c.CPUPerRequest.Known()}
 	perAnswer := 1.0
 	if n := float64(c.Samples) + float64(c.Failed); n > 0 {
 		perAnswer = float64(c.Samples) / n

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,21 @@ func Here(ctx context.Context) Environment {
 		}
 	}
 	return e
+}
+
+// Lateness is by how much a sleep of some milliseconds takes longer here than it
+// was meant to: the median of several, in 100 ms. A timer's tick, and how long
+// it takes to wake a core and then whoever sleeps.
+func Lateness() time.Duration {
+	const nap = 5 * time.Millisecond
+	late := make([]time.Duration, 19)
+	for i := range late {
+		began := time.Now()
+		time.Sleep(nap)
+		late[i] = time.Since(began) - nap
+	}
+	slices.Sort(late)
+	return late[len(late)/2]
 }
 
 // governor is the frequency governor, which decides whether a short trial

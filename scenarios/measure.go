@@ -180,6 +180,9 @@ func (s *Scenario) Demands() []app.Demand {
 		for _, b := range s.Backing {
 			if called, _, _ := strings.Cut(path, "?"); called == b.Route() {
 				all[i].Wait += int(math.Round(float64(b.Wait()) / float64(time.Millisecond)))
+				if b.Wait() > 0 {
+					all[i].Sleeps++
+				}
 				if b.InFile() {
 					all[i].Lock += all[i].Write
 				}

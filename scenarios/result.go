@@ -60,6 +60,7 @@ type Environment struct {
 	Governor  string            `json:"governor"` // "unknown" where the system doesn't tell
 	Memory    int64             `json:"memory"`   // bytes this process may use
 	Steal     float64           `json:"steal"`    // share over the run; -1 if unknown
+	Late      time.Duration     `json:"late"`     // by which a sleep took longer than it was meant to, before the run; 0 if unknown
 	FileLimit uint64            `json:"file_limit"`
 	GoVersion string            `json:"go_version"`
 	Commit    string            `json:"commit"`

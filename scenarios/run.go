@@ -117,6 +117,7 @@ func newRunner(ctx context.Context, p *Plan, on func(Event)) (*runner, error) {
 		Environment: Here(ctx), Scenarios: p.scenarios(), Models: p.models(), Suite: p.suite,
 		Demand: demand, Refused: map[string]string{}, NotSpoken: map[string]map[string]string{}, NotOffered: map[string]map[string]string{},
 	}
+	r.result.Environment.Late = Lateness()
 	maps.Copy(r.result.Environment.Versions, p.Programs.Versions())
 	for _, c := range p.Cells {
 		maps.Copy(r.result.Environment.Versions, c.Contestant.Versions())

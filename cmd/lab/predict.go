@@ -171,7 +171,7 @@ func (f *predictFlags) calibrate(ctx context.Context, s streams, plan *scenarios
 			}
 			fresh = true
 			if f.costs == "anew" {
-				known.Unit = 0
+				known.Unit, known.Late = 0, 0
 			}
 		}
 		fmt.Fprintf(s.err, "measuring what a request costs %s here, once\n", c.Spec)

@@ -24,6 +24,7 @@ import (
 type Calibration struct {
 	Machine string           `json:"machine"` // that it is of; another's is worth nothing
 	Unit    time.Duration    `json:"unit"`    // CPU time of a unit of work
+	Late    time.Duration    `json:"late"`    // by which a sleep takes longer than it was meant to
 	Date    time.Time        `json:"date"`    // of the unit
 	Models  map[string]Price `json:"models"`  // by the names of front and model
 }
@@ -98,7 +99,7 @@ func priceOf(c *servers.Configured) string {
 // Has says whether a model's price is known.
 func (c *Calibration) Has(m *servers.Configured) bool {
 	_, ok := c.Models[priceOf(m)]
-	return ok && c.Unit > 0
+	return ok && c.Unit > 0 && c.Late > 0
 }
 
 // calibrating is the traffic by which prices are found: as many users as keep
@@ -115,6 +116,9 @@ func calibrating() *scenarios.Scenario {
 func (c *Calibration) Measure(ctx context.Context, p servers.Programs, m *scenarios.Contestant) error {
 	if c.Unit == 0 {
 		c.Unit, c.Date = unit(), time.Now().UTC()
+	}
+	if c.Late == 0 {
+		c.Late = scenarios.Lateness()
 	}
 	plan, err := scenarios.NewPlan([]*scenarios.Scenario{calibrating()}, []*scenarios.Contestant{m}, 3)
 	if err != nil {
@@ -158,7 +162,7 @@ func unit() time.Duration {
 // Costs are those of a model, with the unit alone where its price isn't known.
 func (c *Calibration) Costs(m *servers.Configured) Costs {
 	p, ok := c.Models[priceOf(m)]
-	costs := Costs{Unit: c.Unit, Request: p.Server, Sending: p.Generator, Known: ok}
+	costs := Costs{Unit: c.Unit, Late: c.Late, Request: p.Server, Sending: p.Generator, Known: ok}
 	if ok {
 		costs.Source = "calibrated here on " + p.Date.Format(time.DateOnly)
 	}

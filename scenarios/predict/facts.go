@@ -31,6 +31,7 @@ type facts struct {
 	held     theory.Mix // that a request holds a slot
 	blocked  theory.Mix // of that, the shared thread
 	wait     float64    // of held, waiting
+	late     float64    // of wait, how much longer the machine takes than it was asked to
 	lock     float64
 	work     float64 // CPU of the application's work
 	cpu      float64 // of the server for a request, work included
@@ -39,8 +40,13 @@ type facts struct {
 	unpriced string  // a request whose cost nobody knows
 }
 
-// trifle is the share of a wait below which CPU time beside it doesn't count.
-const trifle = 1. / 20
+// trifle is the share of a wait below which CPU time beside it makes it no
+// longer to speak of; idle is how busy cores are with it, at the most, if nobody
+// waits for one.
+const (
+	trifle = 1. / 20
+	idle   = 1. / 4
+)
 
 func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs) *facts {
 	f := &facts{sc: sc, c: c, m: m, costs: costs, slots: c.Slots(), threads: c.Threads(), split: 1}
@@ -62,10 +68,11 @@ func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 		d := demands[i]
 		mix, exponential, other := f.mix(r, d)
 		held, weights = append(held, mix), append(weights, w)
-		blocked = append(blocked, theory.Fixed(float64(d.Block)/1e3))
-		f.wait += w * float64(d.Wait) / 1e3
+		blocked = append(blocked, theory.Fixed(f.lasts(d.Block)))
+		f.wait += w * (float64(d.Wait)/1e3 + float64(d.Sleeps)*costs.Late.Seconds())
+		f.late += w * float64(d.Sleeps) * costs.Late.Seconds()
 		if d.Query == 0 { // with one query at a time nobody waits for a lock in it
-			f.lock += w * float64(d.Lock) / 1e3
+			f.lock += w * f.lasts(d.Lock)
 		}
 		f.work += w * float64(d.Units) * costs.Unit.Seconds()
 		f.random = f.random || other || mix.CV2() > 0
@@ -83,15 +90,13 @@ func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 	if f.pool.each > 0 && f.pool.whole && f.wait > 0 {
 		f.slots = f.pool.each * f.pool.processes / f.split
 	}
-	f.wait, f.lock, f.work = f.wait/sum, f.lock/sum, f.work/sum
+	f.wait, f.late, f.lock, f.work = f.wait/sum, f.late/sum, f.lock/sum, f.work/sum
 	f.random = f.random || kinds > 1
 	f.memory = f.memory && kinds == 1
 	f.held, f.blocked = theory.Mixed(held, weights), theory.Mixed(blocked, weights)
 	f.cpu = costs.Request.Seconds() + f.work
-	if f.cpu >= trifle*f.wait {
-		f.held = f.held.Plus(f.cpu)
-		f.memory = f.memory && f.cpu == 0
-	}
+	f.held = f.held.Plus(f.cpu)
+	f.memory = f.memory && f.cpu < trifle*f.wait
 	return f
 }
 
@@ -111,11 +116,13 @@ func unpriced(r *scenarios.Request, d app.Demand) bool {
 // mix is how long a request waits, and whether that is exponential. Other says
 // that something else in which requests differ is drawn.
 func (f *facts) mix(r *scenarios.Request, d app.Demand) (m theory.Mix, exponential, other bool) {
-	wait := float64(d.Wait) / 1e3
+	late := float64(d.Sleeps) * f.costs.Late.Seconds()
+	wait := float64(d.Wait)/1e3 + late
 	if _, b, ok := f.backing(r); ok {
-		cv := b.Delay.CV()
 		mean := b.Delay.Mean().Seconds()
-		return theory.Mix{Mean: mean, Square: mean * mean * (1 + cv*cv)}, strings.HasPrefix(b.Delay.String(), "exponential"), false
+		deviation := mean * b.Delay.CV()
+		mean += late
+		return theory.Mix{Mean: mean, Square: mean*mean + deviation*deviation}, strings.HasPrefix(b.Delay.String(), "exponential"), false
 	}
 	words, other := drawn(r.Path)
 	switch {
@@ -127,6 +134,14 @@ func (f *facts) mix(r *scenarios.Request, d app.Demand) (m theory.Mix, exponenti
 		return theory.Uniform(low/1e3, high/1e3).Plus(wait - (low+high)/2e3), false, other
 	}
 	return theory.Fixed(wait), false, other
+}
+
+// lasts is how long a wait for so many milliseconds takes, in seconds.
+func (f *facts) lasts(ms int) float64 {
+	if ms == 0 {
+		return 0
+	}
+	return float64(ms)/1e3 + f.costs.Late.Seconds()
 }
 
 // drawn is the distribution that a path has in the place of a time, in words;
@@ -227,13 +242,18 @@ func (f *facts) buffers() bool {
 
 // rests says where the figures in a formula are from.
 func (f *facts) rests() string {
-	switch {
-	case f.cpu == 0 || f.cpu < trifle*f.wait:
-		return ""
-	case f.costs.Source == "":
-		return fmt.Sprintf("%s of CPU for each request", said(f.cpu))
+	var rests string
+	if f.late > 0 {
+		rests = fmt.Sprintf("a sleep takes %s longer here than it should", said(f.costs.Late.Seconds()))
 	}
-	return fmt.Sprintf("%s of CPU for each request, %s", said(f.cpu), f.costs.Source)
+	if f.cpu == 0 {
+		return rests
+	}
+	cpu := fmt.Sprintf("%s of CPU for each request", said(f.cpu))
+	if f.costs.Source != "" {
+		cpu += ", " + f.costs.Source
+	}
+	return join(rests, cpu)
 }
 
 // said is a time in three digits.

@@ -64,7 +64,7 @@ func (f *facts) open(st *load.Stage) Prediction {
 		return formula("cores/D", "the cores can do no more", theory.Ceiling(f.m.Cores, f.cpu+f.sending()), math.NaN()).with(1, math.NaN())
 	case f.threads > 0 && f.blocked.Mean > 0:
 		return f.loop(st)
-	case cores > 0.7 && f.cpu >= trifle*f.wait:
+	case cores > 0.7:
 		return none(0, "requests wait for a core and for a slot: two queues, one behind the other")
 	case f.slots == 0:
 		p := formula("M/G/∞", "every request is served at once", rate, s).with(cores, 0)
@@ -155,10 +155,7 @@ func (f *facts) backlog() int {
 
 // loop is an open stage of requests that hold a thread which they share.
 func (f *facts) loop(st *load.Stage) Prediction {
-	mix := f.blocked.Plus(0)
-	if f.cpu >= trifle*f.blocked.Mean {
-		mix = mix.Plus(f.cpu)
-	}
+	mix := f.blocked.Plus(f.cpu)
 	rho := st.From * mix.Mean / float64(f.threads)
 	switch {
 	case !st.Poisson:
@@ -182,9 +179,13 @@ func (f *facts) loop(st *load.Stage) Prediction {
 // closed is a stage with a number of users.
 func (f *facts) closed(st *load.Stage) Prediction {
 	n, think := st.UsersFrom, st.Think.Seconds()
-	computes := f.cpu + f.sending()
-	if f.cpu < trifle*f.wait {
-		computes = 0
+	inside := n // requests that hold a slot, at most
+	if f.slots > 0 {
+		inside = min(n, f.slots)
+	}
+	computes, wait := f.cpu+f.sending(), f.wait
+	if f.cpu < trifle*wait && theory.Utilisation(float64(inside)/(wait+think), computes, f.m.Cores) < idle {
+		computes, wait = 0, f.held.Mean
 	}
 	if why := f.between(n, think, computes); why != "" {
 		return none(0, "%s", why)
@@ -192,18 +193,14 @@ func (f *facts) closed(st *load.Stage) Prediction {
 	if f.slots > 0 && think > 0 {
 		return f.sources(st)
 	}
-	inside := n // requests that hold a slot, at most
-	if f.slots > 0 {
-		inside = min(n, f.slots)
-	}
 	cores := f.m.Cores
-	x, name, rests := float64(inside)/(f.wait+think), "N = X·R", "all users always wait for an answer"
+	x, name, rests := float64(inside)/(wait+think), "N = X·R", "all users always wait for an answer"
 	switch {
 	case f.lock > 0:
 		if f.random {
 			return none(0, "requests that differ wait for a lock that all share")
 		}
-		asked, done := theory.Bounds(inside, think, theory.Station{Servers: inside, Demand: f.wait - f.lock}, theory.Station{Servers: 1, Demand: f.lock})
+		asked, done := theory.Bounds(inside, think, theory.Station{Servers: inside, Demand: wait - f.lock}, theory.Station{Servers: 1, Demand: f.lock})
 		x, name, rests = min(asked, done), "asymptotic bounds", "nobody is in another's way until the lock is held all the time"
 	case f.threads > 0 && f.blocked.Mean > 0:
 		x, name = theory.Ceiling(f.threads, f.blocked.Mean), "threads/S"
@@ -213,7 +210,7 @@ func (f *facts) closed(st *load.Stage) Prediction {
 			x, rests = own, "what requests share there are fewer of than cores, and it is never idle"
 		}
 	case computes > 0:
-		x, _, _ = theory.FiniteSource{Users: inside, Think: f.wait + think, Service: computes, Servers: cores}.Solve()
+		x, _, _ = theory.FiniteSource{Users: inside, Think: wait + think, Service: computes, Servers: cores}.Solve()
 		name, rests = "M/M/c//N", "the cores share themselves out among all who compute"
 	case inside < n:
 		name, rests = "c/S", "somebody always waits, so no worker is ever idle"
@@ -246,6 +243,8 @@ func (f *facts) between(n int, think, computes float64) string {
 	switch {
 	case f.held.Mean+think == 0 && computes == 0:
 		return "nothing is known of what a request takes"
+	case think == 0 && n <= f.few():
+		return "cores are left idle by " + fewUsers
 	case f.threads > 0 && (f.blocked.Mean > 0 || f.work > 0) && f.wait > f.blocked.Mean:
 		return "requests wait, and then for a thread that they share"
 	case f.places() > 0 && n > f.places():
@@ -258,6 +257,17 @@ func (f *facts) between(n int, think, computes float64) string {
 		return "which instance a user is sent to is drawn anew each time"
 	}
 	return ""
+}
+
+const fewUsers = "so few users, and of how long so short a request takes then the network and the scheduler decide"
+
+// few is how many users that don't think leave cores idle: with requests that
+// take next to no time, as many as there are cores.
+func (f *facts) few() int {
+	if f.wait > 0 || f.work > 0 || f.cpu >= unseen.Seconds() {
+		return 0
+	}
+	return f.m.Cores
 }
 
 // threaded is the most that the threads which requests share can do; +Inf

@@ -30,7 +30,7 @@ type Machine struct {
 	Shared bool `json:"shared"`
 }
 
-// Costs are the CPU times that no theory knows: they have to be measured once.
+// Costs are the times that no theory knows: they have to be measured once.
 type Costs struct {
 	// Request is the server's CPU time for each request, whatever it asks for:
 	// with a process for each request, its start above all.
@@ -42,6 +42,9 @@ type Costs struct {
 	// what any request takes.
 	Own    bool   `json:"own"`
 	Source string `json:"source"` // where they are from, in words
+	// Late is by how much a sleep on the machine takes longer than it was meant
+	// to: what an application waits for is over later by that.
+	Late time.Duration `json:"late"`
 }
 
 // A Prediction is what one cell, or one stage of it, should come to. What isn't
@@ -98,17 +101,43 @@ func (f *facts) stage(i int) Prediction {
 		p = f.open(st)
 	}
 	if i > 0 && p.Method == Formula && f.remembers(i) {
-		p = none(i, "the stage begins with the queue that the one before it has left")
+		p = none(i, "the stage begins with what the one before it has left")
 	}
 	p.Stage = i
 	if p.Method == Formula {
+		f.unhurried(&p)
 		p.Rests = join(join(p.Rests, f.pool.words), f.rests())
 	}
 	return p
 }
 
-// remembers says whether an earlier stage asks for more than can be done.
+// unseen is how much CPU time a request has to take for that to be how long it
+// takes: below, it is the scheduler's and the network's business.
+const unseen = time.Millisecond
+
+// unhurried leaves out the response times of requests that nothing holds up.
+func (f *facts) unhurried(p *Prediction) {
+	short := f.cpu < unseen.Seconds() || f.costs.Own && f.work == 0 // an idle server's CPU time is mostly its clock's
+	if f.wait > 0 || !short || p.Utilisation > .9 || len(p.Response) == 0 {
+		return
+	}
+	p.Response = nil
+	p.Rests = join(p.Rests, "of so short a time on idle cores the network and the scheduler decide")
+}
+
+// shows is a share of a stage's answers.
+const shows = 1. / 20
+
+// remembers says whether an earlier stage asks for more than can be done, or the
+// one before leaves so many requests under way that their answers show.
 func (f *facts) remembers(i int) bool {
+	if st := &f.sc.Stages[i]; st.Open() {
+		before, users := f.sc.Stages[i-1].Peak()
+		left := max(float64(users), before*f.held.Mean)
+		if math.Abs(left-st.From*f.held.Mean) > shows*st.From*st.For.Seconds() {
+			return true
+		}
+	}
 	for k := range i {
 		st := &f.sc.Stages[k]
 		if _, users := st.Peak(); users > 0 {

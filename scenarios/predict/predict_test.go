@@ -46,6 +46,7 @@ func TestFormulas(t *testing.T) {
 	priced := Costs{Request: time.Millisecond, Unit: 100 * time.Microsecond, Known: true}
 	own := priced
 	own.Own = true
+	late := Costs{Late: 250 * time.Microsecond}
 	nan := math.NaN()
 	for _, row := range []struct {
 		scenario, spec string
@@ -57,7 +58,15 @@ func TestFormulas(t *testing.T) {
 	}{
 		{"one-worker", "prefork:workers=1", as, Costs{}, -1, "c/S", 20, 1},
 		{"one-worker", "async", as, Costs{}, -1, "N = X·R", 400, .05},
-		{"wait", "cgi", as, Costs{Request: 2 * time.Millisecond, Known: true}, -1, "N = X·R", 1000, .05}, // a trifle
+		{"wait", "cgi", as, Costs{Request: 200 * time.Microsecond, Known: true}, -1, "N = X·R", 1000 / 1.004, .0502}, // a trifle
+		{"wait", "cgi", as, Costs{Request: 2 * time.Millisecond, Known: true}, -1, "M/M/c//N", 889.4, .05622},
+		{"one-worker", "prefork:workers=1", as, late, -1, "c/S", 20 / 1.005, 1.005},
+		{"one-worker", "async", as, late, -1, "N = X·R", 400 / 1.005, .05025},
+		{"stream", "prefork", as, late, -1, "c/S", 50 / 1.0125, .4 * 1.0125}, // with its four pauses
+		{"busy-fixed", "prefork:workers=1", long, late, 2, "M/D/1", 90, theory.MD1(90, .01025).Response()},
+		{"upstream", "prefork:workers=4", as, late, -1, "c/S", 40 / 1.0025, .6 * 1.0025},
+		{"spike", "async", as, Costs{}, 1, "M/G/∞", 400, .05},
+		{"spike", "async", as, Costs{}, 2, "the one before it has left", nan, nan},
 		{"busy-fixed", "prefork:workers=1", as, Costs{}, 0, "M/D/1", 50, .015},
 		{"busy-fixed", "prefork:workers=1", as, Costs{}, 2, "too short for a formula", nan, nan},
 		{"busy-fixed", "prefork:workers=1", long, Costs{}, 2, "M/D/1", 90, .055},
@@ -81,6 +90,8 @@ func TestFormulas(t *testing.T) {
 		{"slow-clients", "prefork", as, priced, -1, "beside the load", nan, nan},
 		{"websocket", "prefork", as, priced, -1, "doesn't speak", nan, nan},
 		{"websocket", "async", as, Costs{}, -1, "N = X·R", 1000, nan},
+		{"websocket", "async", as, Costs{Request: 20 * time.Microsecond, Known: true}, -1, "M/M/c//N", 1000, nan},
+		{"slow-clients", "async", as, Costs{Request: 20 * time.Microsecond, Known: true}, -1, "M/G/∞", 50, nan},
 		{"remote-call", "prefork:workers=2", as, Costs{}, -1, "clients give up", nan, nan},
 		{"upstream", "prefork:workers=4", as, Costs{}, -1, "c/S", 40, .6},
 		{"upload", "async", as, priced, -1, "only when it has been measured", nan, nan},
@@ -94,8 +105,8 @@ func TestFormulas(t *testing.T) {
 		{"small-pool", "async:db_pool=64", as, Costs{}, -1, "N = X·R", 1600, .02},
 		{"small-pool", "async", as, Costs{Request: 2 * time.Millisecond, Known: true}, -1, "one behind the other", nan, nan},
 		{"small-pool", "cgi", as, Costs{}, -1, "N = X·R", 1600, .02},
-		{"best-settings", "prefork", as, own, -1, "c/S", 160, .4},
-		{"best-settings", "async", as, own, -1, "c/S", 320, .2},
+		{"best-settings", "prefork", as, own, -1, "c/S", 160 / 1.04, .4 * 1.04},
+		{"best-settings", "async", as, own, -1, "c/S", 320 / 1.04, .2 * 1.04},
 		{"best-settings", "async", as, Costs{}, -1, "only when it has been measured", nan, nan},
 		{"db", "prefork", as, Costs{}, -1, "only when it has been measured", nan, nan},
 		{"db", "async", as, own, -1, "cores/D", 2000, .008},

@@ -12,6 +12,7 @@ import (
 	"gatewaylab/servers"
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/latency"
+	"gatewaylab/servers/process"
 )
 
 // Simulate runs one trial of a cell in virtual time, with the traffic that the
@@ -67,27 +68,38 @@ func (f *facts) beyond() string {
 		return fmt.Sprintf("%s is nobody's model but its authors': only the lab's own are simulated", c.Model.Name)
 	case f.unpriced != "" && !f.costs.Own:
 		return f.unmeasured()
-	case !f.costs.Known && f.held.Mean == 0 && f.work == 0:
+	case slices.ContainsFunc(f.sc.Stages, func(st load.Stage) bool { return !st.Open() && st.Think == 0 && st.UsersFrom <= f.few() }):
+		return "cores are left idle by " + fewUsers
+	case !f.costs.Known && f.held.Mean == 0 && f.work == 0 && !f.besieged():
 		return "nothing is known of what a request takes; it has to be measured once"
 	}
 	return ""
 }
 
-// How long a process takes to be replaced, about: one of several by its arbiter,
-// and the only one by what supervises it, which pauses for 100 ms before.
-const (
-	usualRestart      = 30 * time.Millisecond
-	supervisedRestart = 150 * time.Millisecond
-)
+// queries says whether what requests cost is what their queries do, with a
+// connection in their hands, and leaves cores idle since they wait longer.
+func (f *facts) queries() bool {
+	return f.costs.Own && f.pool.each > 0 && f.pool.whole && f.cpu < f.wait
+}
+
+// besieged says whether requests that come when they come find slots held by
+// others. If what they take isn't known because none was ever served, the
+// shortest time there is shows why.
+func (f *facts) besieged() bool { return len(f.sc.Beside) > 0 && !f.buffers() && f.sc.Open() }
+
+// starting is how long it takes, about, to clear up after a process of the lab's
+// and until its successor accepts. Where a request that kills is sent twice, two
+// such times and the pause before each make up what a run calls recovery.
+const starting = 10 * time.Millisecond
 
 // server is the model as the simulation has it.
 func (f *facts) server(seed uint64) simulation.Server {
 	c := f.c
 	v := simulation.Server{
 		Cores: f.m.Cores, Instances: c.Instances(), Processes: 1, Overhead: f.costs.Request,
-		Backlog: setting(c.Settings, "backlog", 2048), Restart: usualRestart, Buffers: f.buffers(),
+		Backlog: setting(c.Settings, "backlog", 2048), Restart: starting, Buffers: f.buffers(),
 	}
-	if f.costs.Request.Seconds() < trifle*f.wait && !f.turnsAway() {
+	if f.queries() {
 		v.Overhead = 0
 	}
 	if f.m.Shared && v.Overhead > 0 {
@@ -95,17 +107,17 @@ func (f *facts) server(seed uint64) simulation.Server {
 	}
 	switch c.Model.Name {
 	case "serial":
-		v.Slots, v.Restart = 1, supervisedRestart
+		v.Slots, v.Restart = 1, process.RestartPause+starting
 	case "prefork":
 		v.Processes, v.Slots, v.Timeout = c.Settings.Int("workers"), 1, duration(c.Settings, "timeout")
 	case "threads":
 		v.Processes, v.Slots = c.Settings.Int("workers"), c.Settings.Int("threads")
 		v.Queue, v.Connections, v.Keeps = c.Settings.Int("queue"), c.Settings.Int("connections"), true
 	case "eventloop":
-		v.Restart = supervisedRestart
+		v.Restart = process.RestartPause + starting
 		v.Loop, v.Pool, v.Connections, v.Keeps, v.Abandons = true, c.Settings.Int("pool"), c.Settings.Int("connections"), true, true
 	case "async":
-		v.Restart = supervisedRestart
+		v.Restart = process.RestartPause + starting
 		v.Connections, v.Keeps, v.Abandons = c.Settings.Int("connections"), true, true
 	case "cgi":
 		v.Slots, v.Queue, v.Refuses, v.Keeps, v.Abandons = c.Settings.Int("children"), c.Settings.Int("queue"), true, true, true
@@ -116,6 +128,7 @@ func (f *facts) server(seed uint64) simulation.Server {
 			v.Slots, v.Timeout = c.Settings.Int("requests"), 0
 		}
 	}
+	v.Repeats = v.Keeps && c.Front == nil && f.sc.Faulty()
 	v.Queries, v.Services = f.pool.each, f.services(seed)
 	if c.Front != nil {
 		v.Front = f.front()
@@ -156,7 +169,14 @@ func (f *facts) services(seed uint64) []simulation.Service {
 	for i, b := range f.sc.Backing {
 		if c, err := latency.ParseConfig(b.Settings); err == nil {
 			c.Seed = seed + uint64(i)
-			all[i] = latency.Foresee(c)
+			foreseen := latency.Foresee(c)
+			all[i] = func(now time.Duration) (begins, ends time.Duration, good bool) {
+				begins, ends, good = foreseen(now)
+				if ends > now { // who is turned away waits for nothing
+					ends += f.costs.Late
+				}
+				return begins, ends, good
+			}
 		}
 	}
 	return all
@@ -238,14 +258,22 @@ func answerSize(path string) int64 {
 }
 
 func (d *demands) convert(a app.Demand) simulation.Demand {
-	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	if a.Query > 0 {
 		a.Lock = 0 // one query at a time, or it isn't simulated
 	}
-	return simulation.Demand{
-		Wait: ms(a.Wait - a.Lock - a.Block - a.Query), Block: ms(a.Block), Lock: ms(a.Lock), Query: ms(a.Query),
-		Work: time.Duration(a.Units) * d.f.costs.Unit,
+	asks := simulation.Demand{Work: time.Duration(a.Units) * d.f.costs.Unit}
+	sleeps := a.Sleeps
+	for _, one := range []struct {
+		ms int
+		to *time.Duration
+	}{{a.Block, &asks.Block}, {a.Lock, &asks.Lock}, {a.Query, &asks.Query}} {
+		if one.ms > 0 {
+			*one.to = time.Duration(one.ms)*time.Millisecond + d.f.costs.Late
+			sleeps--
+		}
 	}
+	asks.Wait = time.Duration(a.Wait-a.Lock-a.Block-a.Query)*time.Millisecond + time.Duration(sleeps)*d.f.costs.Late
+	return asks
 }
 
 func (d *demands) of(request int, drawn []int64, _ uint64) simulation.Demand {
@@ -266,6 +294,9 @@ func (d *demands) of(request int, drawn []int64, _ uint64) simulation.Demand {
 	s := d.convert(asks)
 	if d.asks[request] {
 		s.Query = max(s.Query, 1) // it waits for a connection, however short the query is
+		if d.f.queries() {
+			s.Query += d.f.costs.Request
+		}
 	}
 	s.Fault = r.Fault
 	return s

@@ -61,4 +61,6 @@ type Demand struct {
 	// Write is how many of the milliseconds of Query are those of a transaction
 	// that writes, of which some databases allow one at a time.
 	Write int `json:"write,omitempty"`
+	// Sleeps is how often it begins to wait: each time it is woken late.
+	Sleeps int `json:"sleeps,omitempty"`
 }

@@ -157,9 +157,9 @@ func (a *App) query(db Database, op string, v []int) (string, error) {
 func demandOfQuery(query string, v []int) Demand {
 	switch op, _ := lookup(query, "op"); op {
 	case "slow":
-		return Demand{Wait: v[1], Query: v[1]}
+		return Demand{Wait: v[1], Query: v[1], Sleeps: some(v[1])}
 	case "update":
-		return Demand{Wait: v[3], Query: v[3], Write: v[3]}
+		return Demand{Wait: v[3], Query: v[3], Write: v[3], Sleeps: some(v[3])}
 	}
 	return Demand{}
 }

@@ -80,10 +80,10 @@ func TestDatabaseDemand(t *testing.T) {
 	for target, want := range map[string]Demand{
 		"/db":                         {},
 		"/db?op=select&key=5":         {},
-		"/db?op=slow":                 {Wait: 20, Query: 20},
-		"/db?op=slow&ms=5&hold=3":     {Wait: 5, Query: 5},
+		"/db?op=slow":                 {Wait: 20, Query: 20, Sleeps: 1},
+		"/db?op=slow&ms=5&hold=3":     {Wait: 5, Query: 5, Sleeps: 1},
 		"/db?op=update&ms=5":          {},
-		"/db?op=update&hold=3&key=99": {Wait: 3, Query: 3, Write: 3},
+		"/db?op=update&hold=3&key=99": {Wait: 3, Query: 3, Write: 3, Sleeps: 1},
 	} {
 		if got := DemandOf(target); got != want {
 			t.Errorf("%s: %+v, want %+v", target, got, want)

@@ -106,21 +106,27 @@ func DemandOf(target string) Demand {
 	}
 	switch path {
 	case "/wait":
-		return Demand{Wait: v[0]}
+		return Demand{Wait: v[0], Sleeps: some(v[0])}
 	case "/cpu":
 		return Demand{Units: v[0]}
 	case "/mixed":
-		return Demand{Wait: v[0], Units: v[1]}
+		return Demand{Wait: v[0], Units: v[1], Sleeps: some(v[0])}
 	case "/locked":
-		return Demand{Wait: v[0] + v[1], Lock: v[1]}
+		return Demand{Wait: v[0] + v[1], Lock: v[1], Sleeps: some(v[0]) + some(v[1])}
 	case "/block":
-		return Demand{Wait: v[0], Block: v[0]}
+		return Demand{Wait: v[0], Block: v[0], Sleeps: some(v[0])}
 	case "/db":
 		return demandOfQuery(query, v)
 	case "/stream":
-		return Demand{Wait: (v[0] - 1) * v[1]}
+		return paced(v[0]-1, v[1])
 	case "/bytes":
-		return Demand{Wait: max(v[0]-1, 0) / blockSize * v[1]}
+		return paced(max(v[0]-1, 0)/blockSize, v[1])
 	}
 	return Demand{}
 }
+
+// paced is the demand of an answer with n pauses of ms milliseconds.
+func paced(n, ms int) Demand { return Demand{Wait: n * ms, Sleeps: n * some(ms)} }
+
+// some is 1 if there is any wait, else 0.
+func some(ms int) int { return min(ms, 1) }

@@ -79,14 +79,16 @@ const logSize = 16 << 10
 // stopPoll is how often a stopping group is looked at.
 const stopPoll = 10 * time.Millisecond
 
-// How a service manager starts a service again. systemd with Restart=always
-// waits RestartSec=100ms before it does, which is its default (systemd.service(5)).
-// Its default for giving up, five starts within ten seconds, is meant for services
-// that nobody crashes on purpose; here a death while serving never counts.
-const (
-	restartPause = 100 * time.Millisecond
-	maxFruitless = 50 // deaths in a row without a request having been taken
-)
+// RestartPause is for how long a program that has died is left dead before it is
+// started again, as a service manager does it: systemd with Restart=always waits
+// RestartSec=100ms, which is its default (systemd.service(5)).
+const RestartPause = 100 * time.Millisecond
+
+// maxFruitless is how many deaths in a row are too many, of those without a
+// request having been taken. A service manager's own bound, five starts within
+// ten seconds, is meant for services that nobody crashes on purpose; here a
+// death while serving never counts.
+const maxFruitless = 50
 
 // killTime is how long killed processes may take to disappear.
 const killTime = 3 * time.Second

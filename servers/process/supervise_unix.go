@@ -70,7 +70,7 @@ func (p *unit) revive(l *life, fruitless int) bool {
 	select {
 	case <-p.stop.begun:
 		return false
-	case <-time.After(restartPause):
+	case <-time.After(RestartPause):
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
