@@ -57,10 +57,15 @@ type ModelCapacity struct {
 	Behind bool `json:"behind,omitempty"`
 	// Spent says that it was given up because a server that is not on this
 	// machine had been sent requests for as long as one may be.
-	Spent  bool    `json:"spent,omitempty"`
+	Spent bool `json:"spent,omitempty"`
+	// Short says that for the same reason the curve after it lacks trials.
+	Short  bool    `json:"short,omitempty"`
 	Points []Tried `json:"points"` // in ascending order
 	// USL is the law fitted to goodput by users.
 	USL *USL `json:"usl,omitempty"`
+	// Theory is the highest rate that it can hold, as far as theory says, beside
+	// what was found; absent where that wasn't asked for.
+	Theory *Held `json:"theory,omitempty"`
 	// Text says what was found in a sentence or two.
 	Text string `json:"text"`
 
@@ -258,12 +263,14 @@ func (r *reasons) texts() []string {
 
 // find retraces the model's search.
 func (m *ModelCapacity) find(res *scenarios.Result) {
-	f := capacity.Retrace(res, m.Model).Search.Finding()
+	trace := capacity.Retrace(res, m.Model)
+	f := trace.Search.Finding()
 	m.Rate, m.Low, m.High, m.LowSure, m.HighSure = f.Rate, f.Low, f.High, f.LowSure, f.HighSure
 	m.Limit, m.Trials = f.Limit, f.Trials
 	stopped := f.Cut && f.Trials < res.Inquiry.Most && res.State == stateComplete
 	m.Behind = stopped && res.Inquiry.Kind == scenarios.BySettings && f.Limit == capacity.LimitNone
 	m.Spent = stopped && res.Far(m.Model)
+	m.Short = !m.Spent && res.State == stateComplete && res.Far(m.Model) && trace.Lacks(res.Inquiry)
 }
 
 // scale fits the law to the goodput of the model's valid trials.
@@ -379,6 +386,9 @@ func (m *ModelCapacity) words(c *Capacity) string {
 	}
 	if m.Behind {
 		text += " Its ends were not repeated further: another setting is better whatever they would have said."
+	}
+	if m.Short {
+		text += fmt.Sprintf(" Its curve lacks trials: servers that are not on this machine get requests for %s at most.", window(scenarios.MaxTargetTime))
 	}
 	if m.Spent {
 		text += fmt.Sprintf(" No more was tried: servers that are not on this machine get requests for %s at most.", window(scenarios.MaxTargetTime))

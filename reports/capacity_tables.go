@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gatewaylab/scenarios"
@@ -28,7 +29,7 @@ func (c *Capacity) Setting() string {
 	case c.Poisson:
 		words = append(words, "open loop, arrivals at random (Poisson)")
 	default:
-		words = append(words, "open loop, arrivals evenly spaced")
+		words = append(words, "open loop, arrivals evenly spaced (less is held of those at random)")
 	}
 	trials := "trials of " + window(dur(c.Window))
 	if c.Warmup > 0 {
@@ -140,6 +141,8 @@ func (c *Capacity) points(m *ModelCapacity) table {
 	of := column{head: "of it"}
 	verdict := column{head: "trials"}
 	goodput, fit := column{head: "goodput/s"}, column{head: "law"}
+	theory, off := column{head: "theory"}, column{head: "off by"}
+	predicted := 0
 	p50, p99 := column{head: "p50"}, column{head: "p99"}
 	lost := column{head: "lost"}
 	bar := column{head: ""}
@@ -156,6 +159,13 @@ func (c *Capacity) points(m *ModelCapacity) table {
 		if m.USL != nil && m.USL.Why == "" {
 			fit.cells = append(fit.cells, tableCell{figure: figure(m.USL.At(p.Load))})
 		}
+		a, ok := p.Cell.foretold()
+		if ok {
+			predicted++
+			theory.cells, off.cells = append(theory.cells, tableCell{figure: figure(a.Predicted)}), append(off.cells, tableCell{figure: signed(a.Percent)})
+		} else {
+			theory.cells, off.cells = append(theory.cells, tableCell{figure: unknown}), append(off.cells, tableCell{})
+		}
 		p50.cells = append(p50.cells, spreadOf(p.Cell.Response["p50"]))
 		p99.cells = append(p99.cells, spreadOf(p.Cell.Response["p99"]))
 		missed := unknown
@@ -167,6 +177,9 @@ func (c *Capacity) points(m *ModelCapacity) table {
 	}
 	t.groups = []group{{columns: []column{verdict}}}
 	first := group{columns: []column{goodput}}
+	if predicted > 0 {
+		first.columns = append(first.columns, theory, off)
+	}
 	if c.Kind == scenarios.ByUsers {
 		if len(fit.cells) > 0 {
 			first.columns = append(first.columns, fit)
@@ -176,7 +189,7 @@ func (c *Capacity) points(m *ModelCapacity) table {
 		t.groups = append([]group{{columns: []column{of}}}, append(t.groups, first)...)
 	}
 	t.groups = append(t.groups, group{title: "response time, ms", columns: []column{p50, p99}}, group{columns: []column{lost}})
-	if c.Kind != scenarios.ByUsers {
+	if c.Kind != scenarios.ByUsers && slices.ContainsFunc(bars, func(s string) bool { return s != "" }) {
 		t.groups = append(t.groups, group{title: "p99, log scale", columns: []column{bar}})
 	}
 	return t

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -171,6 +172,34 @@ func TestCapacityOfTargets(t *testing.T) {
 		if said := strings.Contains(m.Text, "for 30 min at most"); m.Held() != "≥ 800" || said == c.target.Local {
 			t.Errorf("%+v, with no time left, holds %s: %s", c.target, m.Held(), m.Text)
 		}
+	}
+}
+
+// What theory allows at the most stands beside what was found, and what it says
+// of each load beside its goodput.
+func TestCapacityAgainstTheory(t *testing.T) {
+	ms := models()[1:]
+	for i := range ms {
+		ms[i].Spec = ms[i].Label
+	}
+	res := searchedAmong(ms)
+	r := analyse(t, res)
+	if err := reports.HoldAgainstTheory(r, res); err != nil {
+		t.Fatal(err)
+	}
+	prefork := r.Capacity.Models[0]
+	if f := prefork.Theory.Figures; len(f) != 1 || f[0].Quantity != "ceiling" || math.Abs(f[0].Predicted-80) > 1 || math.Abs(f[0].Percent) > 5 {
+		t.Errorf("theory: %+v", prefork.Theory)
+	}
+	if !strings.Contains(prefork.Text, "Theory: no more than ") || !strings.Contains(prefork.Text, "(c/S; ") {
+		t.Errorf("said: %s", prefork.Text)
+	}
+	var b strings.Builder
+	if err := reports.Text(reports.TextOptions{Width: 120})(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`goodput/s +theory +off by`).MatchString(b.String()) {
+		t.Errorf("no theory in the tables:\n%s", b.String())
 	}
 }
 

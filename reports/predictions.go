@@ -2,11 +2,13 @@ package reports
 
 import (
 	"cmp"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,8 +47,8 @@ type Predicted struct {
 	Costs       predict.Costs      `json:"costs"`
 }
 
-// Predict predicts every cell of a plan.
-func Predict(plan *scenarios.Plan, m predict.Machine, costs func(*scenarios.Contestant) predict.Costs) (*Predictions, error) {
+// Predict predicts every cell of a plan. It ends with ctx.
+func Predict(ctx context.Context, plan *scenarios.Plan, m predict.Machine, costs func(*scenarios.Contestant) predict.Costs) (*Predictions, error) {
 	p := &Predictions{Schema: PredictionSchema, Machine: m, Seed: plan.Seed, Trials: plan.Trials}
 	for _, c := range plan.Cells {
 		price := costs(c.Contestant)
@@ -65,7 +67,7 @@ func Predict(plan *scenarios.Plan, m predict.Machine, costs func(*scenarios.Cont
 			}
 			p.Rows = append(p.Rows, row)
 		}
-		if err := p.simulate(plan, c, m, price); err != nil {
+		if err := p.simulate(ctx, plan, c, m, price); err != nil {
 			return nil, err
 		}
 	}
@@ -87,7 +89,7 @@ func (p *Predicted) set(quantile string, ms float64) {
 }
 
 // simulate fills those rows of a cell for which there is no formula.
-func (p *Predictions) simulate(plan *scenarios.Plan, c scenarios.Cell, m predict.Machine, costs predict.Costs) error {
+func (p *Predictions) simulate(ctx context.Context, plan *scenarios.Plan, c scenarios.Cell, m predict.Machine, costs predict.Costs) error {
 	var wanting []*Predicted
 	for i := range p.Rows {
 		if r := &p.Rows[i]; r.Scenario == c.Scenario.Name && r.Model == c.Contestant.Label && r.Method == predict.None {
@@ -104,7 +106,10 @@ func (p *Predictions) simulate(plan *scenarios.Plan, c scenarios.Cell, m predict
 	var busy, queue float64
 	for n := range plan.Trials {
 		ref := scenarios.Ref{Scenario: c.Scenario.Name, Model: c.Contestant.Label, Trial: n + 1, Of: plan.Trials}
-		t, sum, err := predict.Simulate(c.Scenario, c.Contestant.Configured, m, costs, ref, plan.Seed)
+		t, sum, err := predict.Simulate(ctx, c.Scenario, c.Contestant.Configured, m, costs, ref, plan.Seed)
+		if ctx.Err() != nil {
+			return err
+		}
 		if err != nil {
 			why := strings.TrimPrefix(err.Error(), "no theory applies: ")
 			for _, r := range wanting {
@@ -158,6 +163,9 @@ func (p *Predictions) caution() string {
 	s := fmt.Sprintf("Predicted, not measured: %s", count(uint64(p.Machine.Cores), "core"))
 	if p.Machine.Shared {
 		s += ", shared with the load generator"
+	}
+	if !slices.ContainsFunc(p.Rows, func(r Predicted) bool { return r.Costs.Known }) {
+		s += ", which play no part where CPU time is left out"
 	}
 	for i := range p.Rows {
 		if p.Rows[i].Method == predict.Simulated {

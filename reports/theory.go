@@ -2,15 +2,14 @@ package reports
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"gatewaylab/scenarios"
 	"gatewaylab/scenarios/predict"
-	"gatewaylab/servers"
 )
 
 // A Held is a cell, or one stage of it, beside what theory says of it.
@@ -82,6 +81,9 @@ func HoldAgainstTheory(r *Report, res *scenarios.Result) error {
 			}
 		}
 	}
+	if r.Capacity != nil {
+		r.Capacity.holdAgainst(res)
+	}
 	r.Theory = &TheorySummary{Formula: r.agreement(predict.Formula), Simulated: r.agreement(predict.Simulated)}
 	return nil
 }
@@ -93,14 +95,10 @@ func (c *Cell) foretell(res *scenarios.Result) ([]*scenarios.Trial, error) {
 		c.Theory = []Held{{Method: predict.None, Why: why}}
 		return nil, nil
 	}
-	i := slices.IndexFunc(res.Scenarios, func(s *scenarios.Scenario) bool { return s.Name == c.Scenario })
-	k := slices.IndexFunc(res.Models, func(m scenarios.ModelInfo) bool { return m.Label == c.Model })
-	if i < 0 || k < 0 {
-		return nothing("the run doesn't say what it is")
-	}
-	sc := res.Scenarios[i]
-	configured, err := servers.Resolve(res.Models[k].Spec)
+	sc, configured, err := c.parts(res)
 	switch {
+	case sc == nil:
+		return nothing("the run doesn't say what it is")
 	case c.Foreign:
 		return nothing("the lab didn't start it, and how it is set up is not known")
 	case c.Refused != "":
@@ -114,15 +112,23 @@ func (c *Cell) foretell(res *scenarios.Result) ([]*scenarios.Trial, error) {
 	case err != nil:
 		return nothing(fmt.Sprintf("the model is not known any more: %v", err))
 	}
-	machine, costs := c.priced(res)
+	machine, costs := c.priced(res, sc)
 	for _, p := range predict.Cell(sc, configured, machine, costs) {
 		c.Theory = append(c.Theory, c.hold(sc, p))
 	}
 	if !slices.ContainsFunc(c.Theory, func(h Held) bool { return h.Method == predict.None }) {
 		return nil, nil
 	}
-	if c.Offered.Median*(sc.For()+sc.Warmup).Seconds()*float64(c.Valid) > mostSimulated {
+	nor := func(why string) ([]*scenarios.Trial, error) {
+		for n := range c.Theory {
+			if h := &c.Theory[n]; h.Method == predict.None && h.Why != why {
+				h.Why += "; nor is it simulated: " + why
+			}
+		}
 		return nil, nil
+	}
+	if c.Offered.Median*(sc.For()+sc.Warmup).Seconds()*float64(c.Valid) > mostSimulated {
+		return nor(fmt.Sprintf("that would be more than %.0f million requests", mostSimulated/1e6))
 	}
 	var trials []*scenarios.Trial
 	for _, t := range c.Each {
@@ -130,45 +136,13 @@ func (c *Cell) foretell(res *scenarios.Result) ([]*scenarios.Trial, error) {
 			continue
 		}
 		ref := scenarios.Ref{Scenario: sc.Name, Model: c.Model, Trial: t.Trial, Of: c.Trials}
-		trial, _, err := predict.Simulate(sc, configured, machine, costs, ref, res.Seed)
+		trial, _, err := predict.Simulate(context.Background(), sc, configured, machine, costs, ref, res.Seed)
 		if err != nil {
-			why := strings.TrimPrefix(err.Error(), "no theory applies: ")
-			for n := range c.Theory {
-				if h := &c.Theory[n]; h.Method == predict.None && h.Why != why {
-					h.Why += "; nor is it simulated: " + why
-				}
-			}
-			return nil, nil
+			return nor(strings.TrimPrefix(err.Error(), "no theory applies: "))
 		}
 		trials = append(trials, trial)
 	}
 	return trials, nil
-}
-
-// priced is the machine and what a request costs on it, as measured.
-func (c *Cell) priced(res *scenarios.Result) (predict.Machine, predict.Costs) {
-	m := predict.Machine{Cores: max(1, res.Environment.Cores), Shared: !res.Pinned}
-	for _, t := range res.Measured {
-		if t.Scenario == c.Scenario && t.Model == c.Model && t.Machine.ServerCores > 0 {
-			m.Cores, m.Shared = t.Machine.ServerCores, t.Machine.ServerCores >= t.Machine.Cores
-			break
-		}
-	}
-	costs := predict.Costs{Source: "as measured", Late: res.Environment.Late, Known: c.CPUPerRequest.Known(), Own: c.CPUPerRequest.Known()}
-	perAnswer := 1.0
-	if n := float64(c.Samples) + float64(c.Failed); n > 0 {
-		perAnswer = float64(c.Samples) / n
-	}
-	cpu := time.Duration(c.CPUPerRequest.Median * perAnswer * float64(time.Millisecond))
-	if units := res.Demand[c.Scenario].Units; units > 0 {
-		costs.Unit = cpu / time.Duration(units)
-	} else {
-		costs.Request = cpu
-	}
-	if c.Goodput.Median > 0 {
-		costs.Sending = time.Duration(c.GeneratorCPU.Median / c.Goodput.Median * perAnswer * float64(time.Second))
-	}
-	return m, costs
 }
 
 // hold puts a prediction beside what was measured.

@@ -73,7 +73,7 @@ func TestSimulationIsHeldAgainstItself(t *testing.T) {
 	res := &scenarios.Result{State: "complete", Seed: 5, Trials: 6, Planned: 6, Scenarios: []*scenarios.Scenario{sc}, Models: []scenarios.ModelInfo{m.Info()}}
 	res.Environment.Cores = 2
 	for n := range 6 {
-		trial, _, err := predict.Simulate(sc, m.Configured, predict.Machine{Cores: 2, Shared: true}, predict.Costs{},
+		trial, _, err := predict.Simulate(t.Context(), sc, m.Configured, predict.Machine{Cores: 2, Shared: true}, predict.Costs{},
 			scenarios.Ref{Scenario: sc.Name, Model: m.Label, Trial: n + 1, Of: 6}, res.Seed)
 		if err != nil {
 			t.Fatal(err)

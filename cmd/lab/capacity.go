@@ -118,6 +118,7 @@ func (f *capacityFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.dash, "dash", "auto", "live dashboard on the terminal: on, off, or auto")
 	f.target.register(fs)
 	f.render.register(fs)
+	f.render.registerTheory(fs)
 }
 
 // plan turns flags and arguments into a plan; all its errors are the caller's

@@ -39,9 +39,10 @@ simulating the model in virtual time. Where neither has anything to say it says
 why. The same seed gives the same figures, to the last digit, and the traffic
 that lab compare has with that seed.
 
-What a request costs in CPU time no theory knows. It is measured here once for
-each model, in a second or two, and kept in the user's cache with its date.
---costs none leaves it out, --costs anew measures it again.
+What a request costs in CPU time no theory knows, nor how late sleeps end on a
+machine. Both are measured here once, for each model in a second or two, and
+kept in the user's cache with their date. --costs none leaves them out, --costs
+anew measures them again.
 
 With --cores the server has as many cores to itself, and the load comes from
 elsewhere; with --connections as many users, each with a connection of its own,
@@ -133,8 +134,11 @@ func (f *predictFlags) run(ctx context.Context, s streams, plan *scenarios.Plan)
 			return err
 		}
 	}
-	p, err := reports.Predict(plan, machine, func(c *scenarios.Contestant) predict.Costs { return known.Costs(c.Configured) })
-	if err != nil {
+	p, err := reports.Predict(ctx, plan, machine, func(c *scenarios.Contestant) predict.Costs { return known.Costs(c.Configured) })
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case err != nil:
 		return err
 	}
 	switch f.render.format {

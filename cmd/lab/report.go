@@ -87,7 +87,10 @@ func newReport(s streams) *cobra.Command {
 		Use:   "report DIR",
 		Short: "Re-render saved results: text, Markdown, CSV, JSON, PNG, SVG",
 		Long: `Reads a results folder, writes report.md and plots/ in it anew, and prints the
-report in the wanted format. The measurements themselves are never changed.` + exitStatus,
+report in the wanted format. The measurements themselves are never changed.
+
+Exit status: 0 done, and every expectation of the run held; 1 failed, or an
+expectation did not hold or could not be decided; 2 bad usage.`,
 		Example: `  lab report lab-results/20260102T150405Z-compare
   lab report DIR --format csv --plots none
   lab report DIR --format overview --theory > page.md
@@ -123,7 +126,10 @@ func (f *renderFlags) show(s streams, dir string) (*reports.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.theory && report.Fidelity == nil {
+	switch {
+	case f.theory && report.Fidelity != nil:
+		fmt.Fprintln(s.err, "lab: --theory: a suite holds models against real servers, and theory says nothing of those")
+	case f.theory:
 		if err := reports.HoldAgainstTheory(report, result); err != nil {
 			return nil, err
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gatewaylab/reports"
@@ -31,9 +30,13 @@ func (v *run) lawWords() string {
 		if u == nil || u.Why != "" {
 			continue
 		}
-		s := fmt.Sprintf("%s: γ\u00a0%s/s, α\u00a0%s, β\u00a0%s", m.Model, number(u.Gamma.Median), small(u.Alpha), small(u.Beta))
+		s := fmt.Sprintf("%s: γ\u00a0%s per second, α\u00a0%s, β\u00a0%s", m.Model, small(u.Gamma), small(u.Alpha), small(u.Beta))
 		if u.Peak.Known() {
-			s += fmt.Sprintf(", N*\u00a0%s", strconv.Itoa(int(math.Round(u.Peak.Median))))
+			high := "∞"
+			if u.Peak.High > 0 {
+				high = number(u.Peak.High)
+			}
+			s += fmt.Sprintf(", N*\u00a0%s [%s–%s]", number(u.Peak.Median), number(u.Peak.Low), high)
 		}
 		all = append(all, s)
 	}

@@ -258,6 +258,9 @@ func (t *Trace) curve(q *scenarios.Inquiry) (rates []float64) {
 	return rates
 }
 
+// Lacks says whether the curve lacks trials.
+func (t *Trace) Lacks(q *scenarios.Inquiry) bool { return q.Curve && len(t.curve(q)) > 0 }
+
 // nearest is a rate that was tried and is as good as the one given, or that
 // itself. Among several, the one with most trials.
 func (t *Trace) nearest(rate float64) float64 {

@@ -183,7 +183,7 @@ func (p *prepared) encode(url string) (*message, error) {
 	}
 	m := &message{
 		of: p, req: req, url: req.URL,
-		toHEAD: req.Method == http.MethodHead, replay: idempotent(req.Method), gaps: p.request.Stream,
+		toHEAD: req.Method == http.MethodHead, replay: Idempotent(req.Method), gaps: p.request.Stream,
 	}
 	if err := m.setAddr(req.URL, p.protocol); err != nil {
 		return nil, err

@@ -53,13 +53,13 @@ func encode(req *http.Request) (*message, error) {
 	default:
 		m.stream, m.length = req.Body, length
 	}
-	m.replay = m.stream == nil && idempotent(req.Method)
+	m.replay = m.stream == nil && Idempotent(req.Method)
 	return m, err
 }
 
-// idempotent says whether sending a request twice is meant to have the effect
+// Idempotent says whether sending a request twice is meant to have the effect
 // of sending it once (RFC 9110 section 9.2.2).
-func idempotent(method string) bool {
+func Idempotent(method string) bool {
 	switch method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true

@@ -53,6 +53,7 @@ func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 	if c.Front != nil && c.Instances() > 1 && c.FrontSettings["balance"] == "random" {
 		f.split = c.Instances()
 		f.slots /= f.split
+		f.threads /= f.split
 	}
 	f.pool = f.connections()
 	var held, blocked []theory.Mix
@@ -68,7 +69,11 @@ func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 		d := demands[i]
 		mix, exponential, other := f.mix(r, d)
 		held, weights = append(held, mix), append(weights, w)
-		blocked = append(blocked, theory.Fixed(f.lasts(d.Block)))
+		if d.Block > 0 && d.Block == d.Wait {
+			blocked = append(blocked, mix)
+		} else {
+			blocked = append(blocked, theory.Fixed(f.lasts(d.Block)))
+		}
 		f.wait += w * (float64(d.Wait)/1e3 + float64(d.Sleeps)*costs.Late.Seconds())
 		f.late += w * float64(d.Sleeps) * costs.Late.Seconds()
 		if d.Query == 0 { // with one query at a time nobody waits for a lock in it
@@ -222,7 +227,7 @@ func (f *facts) excluded() string {
 		return "requests beside the load come at times of their own"
 	case c.Front != nil && c.FrontSettings["slow"] != "1":
 		return "one instance is slower than the others"
-	case c.Front != nil && c.Instances() > 1 && balance != "random" && balance != "shared" && f.slots > 0:
+	case c.Front != nil && c.Instances() > 1 && balance != "random" && balance != "shared" && (f.slots > 0 || f.threads > 0):
 		return fmt.Sprintf("arrivals that %s sends to each instance are neither random nor evenly spaced", balance)
 	case f.unpriced != "" && !f.costs.Own:
 		return f.unmeasured()

@@ -55,15 +55,18 @@ func (f *facts) open(st *load.Stage) Prediction {
 		return none(0, "arrivals at each process's connections to the database are neither random nor evenly spaced")
 	}
 	cores := rate * (f.cpu + f.sending()) / float64(f.m.Cores)
+	least := f.limit()
 	switch {
 	case f.lock > 0:
 		return none(0, "requests wait for a worker and then for a lock that all share: two queues, one behind the other")
 	case s == 0 && !f.costs.Known:
 		return none(0, "nothing is known of what a request takes")
-	case cores >= 1:
-		return formula("cores/D", "the cores can do no more", theory.Ceiling(f.m.Cores, f.cpu+f.sending()), math.NaN()).with(1, math.NaN())
-	case f.threads > 0 && f.blocked.Mean > 0:
+	case rate >= least.rate:
+		return f.overload(st, least)
+	case f.threads > 0 && (f.blocked.Mean > 0 || !f.pooled() && rate > idle*f.threaded()):
 		return f.loop(st)
+	case rate > idle*f.threaded():
+		return none(0, "requests wait for the loop, and then for a thread of its pool")
 	case cores > 0.7:
 		return none(0, "requests wait for a core and for a slot: two queues, one behind the other")
 	case f.slots == 0:
@@ -87,26 +90,18 @@ func quantiles() map[string]float64 { return map[string]float64{"p50": .5, "p90"
 func (f *facts) queue(st *load.Stage) Prediction {
 	rate, s := st.From/float64(f.split), f.held.Mean
 	rho := rate * s / float64(f.slots)
-	if rho >= 1 {
-		return f.overload(st)
-	}
 	if !st.Poisson {
-		if f.random {
+		switch {
+		case f.random:
 			return none(0, "arrivals are evenly spaced and requests differ (D/G/c)")
+		case f.split > 1:
+			return none(0, "%s", unevenly)
 		}
 		return formula(fmt.Sprintf("D/D/%d", f.slots), "evenly spaced arrivals that take equally long never meet", st.From, s).all(s).with(rho, 0)
 	}
 	if settles := theory.Settling(rate, f.held, f.slots); st.For.Seconds() < settled*settles {
 		return none(0, "at %.0f %% a queue takes some %s to forget how it began; a stage of %v is too short for a formula of the long run",
 			100*rho, said(settles), st.For)
-	}
-	whole := func(p Prediction) Prediction { // of all queues together
-		if f.split > 1 {
-			p.Name = fmt.Sprintf("%d × %s", f.split, p.Name)
-			p.Rests = join(p.Rests, "arrivals split at random are Poisson at each instance")
-			p.Queue *= float64(f.split)
-		}
-		return p
 	}
 	const queued = "Poisson arrivals, one queue without bound, first come first served"
 	switch {
@@ -116,25 +111,37 @@ func (f *facts) queue(st *load.Stage) Prediction {
 		for name, share := range quantiles() {
 			p.Response[name] = q.Quantile(share)
 		}
-		return whole(p)
+		return f.whole(p)
 	case f.slots == 1:
 		q := theory.MG1{Rate: rate, Service: f.held}
 		name := "M/G/1 (Pollaczek–Khinchine)"
 		if !f.random {
 			name = "M/D/1 (Pollaczek–Khinchine)"
 		}
-		return whole(formula(name, queued, st.From, q.Response()).with(rho, q.Queue()))
+		return f.whole(formula(name, queued, st.From, q.Response()).with(rho, q.Queue()))
 	}
 	q := theory.MGC{Rate: rate, Service: f.held, Servers: f.slots}
 	if q.Wait() > f.held.Mean/4 && f.held.CV2() != 1 {
 		return none(0, "for service times that are not exponential and %d servers that busy there is only an approximation (it says %s)", f.slots, said(q.Response()))
 	}
-	return whole(formula(fmt.Sprintf("M/G/%d (Lee & Longton)", f.slots), queued+"; an approximation", st.From, q.Response()).with(rho, q.Queue()))
+	return f.whole(formula(fmt.Sprintf("M/G/%d (Lee & Longton)", f.slots), queued+"; an approximation", st.From, q.Response()).with(rho, q.Queue()))
 }
 
-// overload is an open stage that asks for more than the slots can do.
-func (f *facts) overload(st *load.Stage) Prediction {
-	done, growth := theory.Overload(st.From, f.held.Mean, f.slots*f.split)
+const unevenly = "evenly spaced arrivals that are split at random are neither evenly spaced at an instance nor random"
+
+// whole makes of one of the queues that arrivals are split among all of them.
+func (f *facts) whole(p Prediction) Prediction {
+	if f.split > 1 {
+		p.Name = fmt.Sprintf("%d × %s", f.split, p.Name)
+		p.Rests = join(p.Rests, "arrivals split at random are Poisson at each instance")
+		p.Queue *= float64(f.split)
+	}
+	return p
+}
+
+// overload is an open stage that asks for more than can be done.
+func (f *facts) overload(st *load.Stage, least limit) Prediction {
+	done, growth := least.rate, st.From-least.rate
 	length := (f.sc.Warmup + st.For).Seconds()
 	if last := growth / st.From * length * st.From / done; last > f.sc.Timeout.Seconds() {
 		return none(0, "more comes than can be done, and clients give up before it is their turn")
@@ -142,7 +149,7 @@ func (f *facts) overload(st *load.Stage) Prediction {
 	if f.backlog() > 0 && growth*length > float64(f.backlog()) {
 		return none(0, "more comes than can be done, and more than the listen queue holds")
 	}
-	return formula("c/S", "more comes than can be done, so nobody is ever idle", done, math.NaN()).with(1, math.NaN())
+	return formula(least.name, join("more comes than can be done", least.rests), done, math.NaN()).with(1, math.NaN())
 }
 
 // backlog is how many connections wait before the model; 0 if that is no bound.
@@ -155,25 +162,24 @@ func (f *facts) backlog() int {
 
 // loop is an open stage of requests that hold a thread which they share.
 func (f *facts) loop(st *load.Stage) Prediction {
-	mix := f.blocked.Plus(f.cpu)
-	rho := st.From * mix.Mean / float64(f.threads)
+	mix, rate := f.holds(), st.From/float64(f.split)
+	rho := rate * mix.Mean / float64(f.threads)
 	switch {
+	case !st.Poisson && f.split > 1:
+		return none(0, "%s", unevenly)
 	case !st.Poisson:
 		return none(0, "arrivals at the loop are evenly spaced and hold it for times that differ")
-	case rho >= 1:
-		return formula("threads/S", "more comes than can be done", theory.Ceiling(f.threads, mix.Mean), math.NaN()).with(1, math.NaN())
 	}
-	if settles := theory.Settling(st.From, mix, f.threads); st.For.Seconds() < settled*settles {
+	if settles := theory.Settling(rate, mix, f.threads); st.For.Seconds() < settled*settles {
 		return none(0, "the loop takes some %s to forget how it began; a stage of %v is too short for a formula of the long run", said(settles), st.For)
 	}
-	rest := f.held.Mean - f.blocked.Mean
 	if f.threads > 1 {
-		q := theory.MGC{Rate: st.From, Service: mix, Servers: f.threads}
-		return formula(fmt.Sprintf("M/G/%d (Lee & Longton)", f.threads), "Poisson arrivals at the pool; an approximation", st.From, q.Wait()+f.held.Mean).with(rho, q.Queue())
+		q := theory.MGC{Rate: rate, Service: mix, Servers: f.threads}
+		return f.whole(formula(fmt.Sprintf("M/G/%d (Lee & Longton)", f.threads), "Poisson arrivals at the pool; an approximation", st.From, q.Wait()+f.held.Mean).with(rho, q.Queue()))
 	}
-	q := theory.MG1{Rate: st.From, Service: mix}
-	return formula("M/G/1 (Pollaczek–Khinchine)", "Poisson arrivals at the loop's one thread, in the order in which they come", st.From, q.Wait()+mix.Mean+max(0, rest-f.cpu)).
-		with(rho, q.Queue())
+	q := theory.MG1{Rate: rate, Service: mix}
+	return f.whole(formula("M/G/1 (Pollaczek–Khinchine)", "Poisson arrivals at the loop's one thread, in the order in which they come", st.From, q.Wait()+f.held.Mean).
+		with(rho, q.Queue()))
 }
 
 // closed is a stage with a number of users.
@@ -184,58 +190,92 @@ func (f *facts) closed(st *load.Stage) Prediction {
 		inside = min(n, f.slots)
 	}
 	computes, wait := f.cpu+f.sending(), f.wait
-	if f.cpu < trifle*wait && theory.Utilisation(float64(inside)/(wait+think), computes, f.m.Cores) < idle {
+	if asked := float64(inside) / (wait + think); f.cpu < trifle*wait && theory.Utilisation(asked, computes, f.m.Cores) < idle && asked < idle*f.threaded() {
 		computes, wait = 0, f.held.Mean
 	}
 	if why := f.between(n, think, computes); why != "" {
 		return none(0, "%s", why)
 	}
 	if f.slots > 0 && think > 0 {
-		return f.sources(st)
+		p := f.sources(st)
+		if r := p.Response["mean"]; r > f.sc.Timeout.Seconds() {
+			return none(0, impatient, said(r), f.sc.Timeout)
+		}
+		return p
 	}
-	cores := f.m.Cores
-	x, name, rests := float64(inside)/(wait+think), "N = X·R", "all users always wait for an answer"
-	switch {
-	case f.lock > 0:
-		if f.random {
-			return none(0, "requests that differ wait for a lock that all share")
-		}
-		asked, done := theory.Bounds(inside, think, theory.Station{Servers: inside, Demand: wait - f.lock}, theory.Station{Servers: 1, Demand: f.lock})
-		x, name, rests = min(asked, done), "asymptotic bounds", "nobody is in another's way until the lock is held all the time"
-	case f.threads > 0 && f.blocked.Mean > 0:
-		x, name = theory.Ceiling(f.threads, f.blocked.Mean), "threads/S"
-	case computes > 0 && f.wait+think == 0:
-		x, name, rests = theory.Ceiling(cores, computes), "cores/D", "the cores do nothing else, and are never idle"
-		if own := min(theory.Ceiling(inside, f.cpu), f.threaded()); own < x {
-			x, rests = own, "what requests share there are fewer of than cores, and it is never idle"
-		}
-	case computes > 0:
-		x, _, _ = theory.FiniteSource{Users: inside, Think: wait + think, Service: computes, Servers: cores}.Solve()
-		name, rests = "M/M/c//N", "the cores share themselves out among all who compute"
-	case inside < n:
-		name, rests = "c/S", "somebody always waits, so no worker is ever idle"
-		if f.pool.each > 0 {
-			rests = "somebody always waits, so no connection is ever idle"
-		}
+	x, name, rests, busy, why := f.throughput(n, inside, think, wait, computes)
+	if why != "" {
+		return none(0, "%s", why)
 	}
 	r := theory.ResponseTimeLaw(float64(n), x, think)
 	if r > f.sc.Timeout.Seconds() {
-		return none(0, "an answer would take %s, and clients give up after %v", said(r), f.sc.Timeout)
+		return none(0, impatient, said(r), f.sc.Timeout)
 	}
 	if f.held.Mean == 0 {
 		r = math.NaN() // as little as nothing, and how little isn't known
 	}
 	p := formula(name, rests, x, r)
-	if inside < n {
+	switch {
+	case inside < n:
 		p = p.with(1, float64(n-inside))
-	} else {
-		p = p.with(theory.Utilisation(x, computes, cores), 0)
+	case busy:
+		p = p.with(1, math.NaN())
+	default:
+		p = p.with(theory.Utilisation(x, computes, f.m.Cores), 0)
 	}
 	if !f.random && computes == 0 && !st.ThinkExponential && f.lock == 0 && f.held.Mean > 0 {
 		p = p.all(r)
 	}
 	return p
 }
+
+// throughput is what n users get, of whom so many are inside at a time; busy says
+// that what limits it always is. Why says why there is no formula.
+func (f *facts) throughput(n, inside int, think, wait, computes float64) (x float64, name, rests string, busy bool, why string) {
+	cores := f.m.Cores
+	x, name, rests = float64(inside)/(wait+think), "N = X·R", "all users always wait for an answer"
+	switch {
+	case f.lock > 0:
+		if f.random {
+			return 0, "", "", false, "requests that differ wait for a lock that all share"
+		}
+		asked, done := theory.Bounds(inside, think, theory.Station{Servers: inside, Demand: wait - f.lock}, theory.Station{Servers: 1, Demand: f.lock})
+		x, name, rests = min(asked, done), "asymptotic bounds", "nobody is in another's way until the lock is held all the time"
+	case f.threads > 0 && f.blocked.Mean > 0:
+		asked, done := theory.Bounds(n, think, theory.Station{Servers: f.threads, Demand: f.holds().Mean})
+		if near(asked, done) || f.random && asked < done {
+			return 0, "", "", false, "users meet before the threads that they share"
+		}
+		if x, name, rests, busy = done, "threads/S", "the threads that requests share are never idle", true; asked < done {
+			x, name, rests, busy = asked, "asymptotic bounds", "there is always a thread for who wants one", false
+		}
+	case computes > 0 && f.wait+think == 0:
+		x, name, rests = theory.Ceiling(cores, computes), "cores/D", "the cores do nothing else, and are never idle"
+		if own := min(theory.Ceiling(inside, f.cpu), f.threaded()); own < x {
+			x, rests, busy = own, "what requests share there are fewer of than cores, and it is never idle", true
+		}
+	case computes > 0:
+		x, _, _ = theory.FiniteSource{Users: inside, Think: wait + think, Service: computes, Servers: cores}.Solve()
+		name, rests = "M/M/c//N", "users meet before the cores alone"
+		if own := f.threaded(); near(x, own) {
+			return 0, "", "", false, "users meet before the threads that they share"
+		} else if own < x {
+			x, name, rests, busy = own, "threads/D", "what requests share there are fewer of than cores, and it is never idle", true
+		}
+	case inside < n:
+		name, rests = "c/S", "somebody always waits, so no worker is ever idle"
+		if f.pool.each > 0 {
+			rests = "somebody always waits, so no connection is ever idle"
+		}
+	}
+	return x, name, rests, busy, ""
+}
+
+const impatient = "an answer would take %s, and clients give up after %v"
+
+// near says whether two bounds are so near to each other that neither is
+// reached.
+func near(a, b float64) bool { return math.Abs(math.Log(a/b)) <= knee }
 
 // between says why n users of a closed stage are in each other's way as no
 // formula has it; "" if none are.
@@ -247,6 +287,8 @@ func (f *facts) between(n int, think, computes float64) string {
 		return "cores are left idle by " + fewUsers
 	case f.threads > 0 && (f.blocked.Mean > 0 || f.work > 0) && f.wait > f.blocked.Mean:
 		return "requests wait, and then for a thread that they share"
+	case f.room() > 0 && n > f.room():
+		return fmt.Sprintf("%d users want an answer and %d are let in: the others are turned away at once, and come again", n, f.room())
 	case f.places() > 0 && n > f.places():
 		return fmt.Sprintf("%d users want a connection and the model keeps %d at a time", n, f.places())
 	case f.pools() > 1 && (think > 0 || n < 2*f.slots):
@@ -270,20 +312,6 @@ func (f *facts) few() int {
 	return f.m.Cores
 }
 
-// threaded is the most that the threads which requests share can do; +Inf
-// where there are none. A loop does the server's own work for each request
-// itself, and a pool takes only the application's off it.
-func (f *facts) threaded() float64 {
-	own := f.costs.Request.Seconds()
-	switch {
-	case f.threads == 0:
-		return math.Inf(1)
-	case f.c.Settings["pool"] == "0":
-		return theory.Ceiling(1, own+f.work)
-	}
-	return min(theory.Ceiling(1, own), theory.Ceiling(f.threads, f.work))
-}
-
 // places is how many connections clients can have at a time; 0 = as many as come.
 func (f *facts) places() int {
 	n := setting(f.c.Settings, "connections", 0)
@@ -299,7 +327,10 @@ func (f *facts) places() int {
 // sources is a closed stage of users who think, before slots.
 func (f *facts) sources(st *load.Stage) Prediction {
 	asked, done := theory.Bounds(st.UsersFrom, st.Think.Seconds(), theory.Station{Servers: f.slots, Demand: f.held.Mean})
-	if regular := !f.random && !st.ThinkExponential; regular && math.Abs(math.Log(asked/done)) > knee {
+	if theory.Utilisation(min(asked, done), f.cpu+f.sending(), f.m.Cores) > idle {
+		return none(0, "requests wait for a core and for a slot: two queues, one behind the other")
+	}
+	if regular := !f.random && !st.ThinkExponential; regular && !near(asked, done) {
 		x := min(asked, done)
 		r := theory.ResponseTimeLaw(float64(st.UsersFrom), x, st.Think.Seconds())
 		p := formula("asymptotic bounds", "think and service times are always the same: either nobody waits or the queue is never empty", x, r)

@@ -138,12 +138,13 @@ func (f *facts) remembers(i int) bool {
 			return true
 		}
 	}
+	most := f.limit().rate
 	for k := range i {
 		st := &f.sc.Stages[k]
 		if _, users := st.Peak(); users > 0 {
 			continue
 		}
-		if rate, _ := st.Peak(); rate*f.held.Mean >= float64(f.slots) && f.slots > 0 {
+		if rate, _ := st.Peak(); rate >= most {
 			return true
 		}
 	}

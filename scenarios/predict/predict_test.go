@@ -43,6 +43,20 @@ func TestFormulas(t *testing.T) {
 		}
 	}
 	as := func(*scenarios.Scenario) {}
+	// of has one kind of request come so.
+	of := func(path string, stages ...load.Stage) func(*scenarios.Scenario) {
+		return func(sc *scenarios.Scenario) {
+			sc.Requests = sc.Requests[:1]
+			sc.Requests[0].Path, sc.Stages, sc.Timeout = path, stages, 10*time.Second
+		}
+	}
+	poisson := func(rate float64, length time.Duration) load.Stage {
+		return load.Stage{Shape: load.Constant, From: rate, Poisson: true, For: length}
+	}
+	users := func(n int, think time.Duration) load.Stage {
+		return load.Stage{Shape: load.Users, UsersFrom: n, Think: think, For: 10 * time.Second}
+	}
+	computing := Costs{Unit: 100 * time.Microsecond, Known: true}
 	priced := Costs{Request: time.Millisecond, Unit: 100 * time.Microsecond, Known: true}
 	own := priced
 	own.Own = true
@@ -114,6 +128,23 @@ func TestFormulas(t *testing.T) {
 		{"db", "eventloop", as, own, -1, "the loop does part", nan, nan},
 		{"large-pool", "async:db_pool=1", as, Costs{}, -1, "asymptotic", 200, .06},
 		{"large-pool", "serial", as, Costs{}, -1, "asymptotic", 200, .06},
+		{"hello", "prefork:workers=1", of("/cpu?units=100", poisson(150, 2*time.Second)), computing, -1, "c/S", 100, nan}, // not the two cores' 200
+		{"hello", "prefork:workers=1", of("/cpu?units=100", poisson(150, time.Minute)), computing, -1, "give up", nan, nan},
+		{"hello", "async", of("/cpu?units=100", poisson(300, time.Minute)), computing, -1, "give up", nan, nan},
+		{"hello", "eventloop", of("/cpu?units=50", poisson(180, 10*time.Minute)), computing, -1, "M/G/1", 180, theory.MD1(180, .005).Response()},
+		{"hello", "eventloop", of("/cpu?units=50", poisson(250, 2*time.Second)), computing, -1, "threads/D", 200, nan},
+		{"hello", "eventloop:pool=8", of("/cpu?units=50", poisson(180, 10*time.Minute)), computing, -1, "M/G/∞", 180, .005},
+		{"hello", "eventloop", of("/wait?ms=50", users(9000, 0)), Costs{Request: 20 * time.Microsecond, Known: true}, -1, "threads/D", 50_000, .18},
+		{"hello", "eventloop", of("/block?ms=200", users(2, time.Second)), Costs{}, -1, "asymptotic", 2 / 1.2, .2},
+		{"hello", "eventloop", of("/block?ms=200", users(20, 0)), Costs{}, -1, "threads/S", 5, 4},
+		{"hello", "eventloop:pool=16", of("/block?ms=200", users(4, 0)), Costs{}, -1, "asymptotic", 20, .2},
+		{"hello", "eventloop", of("/block?ms={exponential 20}", poisson(25, 10*time.Minute)), Costs{}, -1, "M/G/1", 25, .04},
+		{"hello", "front:instances=4,balance=random+eventloop", of("/block?ms=10", poisson(200, 10*time.Minute)), Costs{}, -1, "4 × M/G/1", 200, theory.MD1(50, .01).Response()},
+		{"hello", "front:instances=4,balance=random+prefork:workers=1", of("/wait?ms=20", load.Stage{Shape: load.Constant, From: 160, For: time.Minute}), Costs{}, -1, "split at random", nan, nan},
+		{"hello", "threads", of("/cpu?units=100", users(40, 100*time.Millisecond)), computing, -1, "a core and for a slot", nan, nan},
+		{"hello", "prefork", of("/wait?ms=1000", users(100, time.Second)), Costs{}, -1, "give up", nan, nan},
+		{"hello", "cgi", of("/wait?ms=50", users(20_000, 0)), Costs{}, -1, "turned away", nan, nan},
+		{"hello", "async", of("/cpu?units=20", poisson(2000, 10*time.Second), poisson(200, time.Minute)), computing, 1, "has left", nan, nan},
 		{"large-pool", "async:db_pool=2", as, Costs{}, -1, "SQLite's one lock", nan, nan},
 	} {
 		sc := find(t, row.scenario)
@@ -159,7 +190,7 @@ func TestEveryModelOnEveryScenario(t *testing.T) {
 		for _, spec := range specs {
 			c := resolve(t, spec)
 			m := Machine{Cores: 2, Shared: true}
-			trial, sum, err := Simulate(sc, c, m, costs, scenarios.Ref{Scenario: sc.Name, Model: spec, Trial: 1, Of: 1}, 1)
+			trial, sum, err := Simulate(t.Context(), sc, c, m, costs, scenarios.Ref{Scenario: sc.Name, Model: spec, Trial: 1, Of: 1}, 1)
 			if err != nil {
 				if !strings.HasPrefix(err.Error(), "no theory applies: ") {
 					t.Errorf("%s on %s: %v", spec, sc.Name, err)
@@ -186,6 +217,31 @@ func TestEveryModelOnEveryScenario(t *testing.T) {
 	}
 	if simulated < 400 || compared < 150 {
 		t.Errorf("only %d cells were simulated and %d of them compared with a formula", simulated, compared)
+	}
+}
+
+// The most that a model can do is what there is least of.
+func TestCeiling(t *testing.T) {
+	costs := Costs{Request: time.Millisecond, Unit: 100 * time.Microsecond, Known: true}
+	for _, row := range []struct {
+		scenario, spec string
+		costs          Costs
+		name           string
+		rate           float64
+	}{
+		{"wait", "prefork:workers=4", Costs{}, "c/S", 80},
+		{"wait", "prefork:workers=200", costs, "cores/D", 2000},
+		{"wait", "async", costs, "cores/D", 2000},
+		{"wait", "eventloop", costs, "threads/D", 1000},
+		{"wait", "async", Costs{}, "nothing that requests hold", 0},
+		{"one-lock", "prefork:workers=16", Costs{}, "1/S", 100},
+		{"small-pool", "async", Costs{}, "c/S", 200},
+		{"crash", "async", costs, "harm", 0},
+	} {
+		p := Ceiling(find(t, row.scenario), resolve(t, row.spec), Machine{Cores: 2}, row.costs)
+		if !strings.Contains(p.Name+p.Why, row.name) || row.rate > 0 && !closeTo(p.Goodput, row.rate) || (p.Method == None) != (row.rate == 0) {
+			t.Errorf("%s on %s: %q%q, %.5g/s; want %q, %.5g/s", row.spec, row.scenario, p.Name, p.Why, p.Goodput, row.name, row.rate)
+		}
 	}
 }
 
@@ -228,7 +284,7 @@ func TestBackingServices(t *testing.T) {
 			t.Fatal(err)
 		}
 		sc.Backing, sc.Stages = []servers.Backing{b}, []load.Stage{row.stage}
-		trial, sum, err := Simulate(sc, resolve(t, "async"), Machine{Cores: 2}, row.costs, scenarios.Ref{Scenario: sc.Name, Trial: 1, Of: 1}, 1)
+		trial, sum, err := Simulate(t.Context(), sc, resolve(t, "async"), Machine{Cores: 2}, row.costs, scenarios.Ref{Scenario: sc.Name, Trial: 1, Of: 1}, 1)
 		if row.within == 0 {
 			if err == nil || !strings.Contains(err.Error(), "measured once") {
 				t.Errorf("%s: %v", row.what, err)
@@ -251,7 +307,7 @@ func TestBackingServices(t *testing.T) {
 func TestSimulatedStories(t *testing.T) {
 	run := func(name, spec string, m Machine, costs Costs) *scenarios.Trial {
 		t.Helper()
-		trial, _, err := Simulate(find(t, name), resolve(t, spec), m, costs, scenarios.Ref{Scenario: name, Model: spec, Trial: 1, Of: 1}, 1)
+		trial, _, err := Simulate(t.Context(), find(t, name), resolve(t, spec), m, costs, scenarios.Ref{Scenario: name, Model: spec, Trial: 1, Of: 1}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,7 +337,7 @@ func TestSimulatedStories(t *testing.T) {
 	sc.Stages = []load.Stage{{Shape: load.Users, UsersFrom: 100_000, For: 320 * time.Millisecond}}
 	big := Machine{Cores: 64}
 	costs := Costs{Request: 20 * time.Microsecond, Known: true}
-	trial, _, err := Simulate(sc, resolve(t, "async"), big, costs, scenarios.Ref{Trial: 1}, 1)
+	trial, _, err := Simulate(t.Context(), sc, resolve(t, "async"), big, costs, scenarios.Ref{Trial: 1}, 1)
 	if err != nil || math.Abs(trial.Goodput()/3.2e6-1) > .1 { // in step, a batch more or less
 		t.Errorf("64 cores and 100,000 connections: %.4g/s, %v", trial.Goodput(), err)
 	}

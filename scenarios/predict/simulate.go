@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ import (
 // Simulate runs one trial of a cell in virtual time, with the traffic that the
 // trial of that number has in a run with that seed. The error says why there is
 // nothing to simulate.
-func Simulate(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs, ref scenarios.Ref, seed uint64) (*scenarios.Trial, *simulation.Summary, error) {
+func Simulate(ctx context.Context, sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs, ref scenarios.Ref, seed uint64) (*scenarios.Trial, *simulation.Summary, error) {
 	f := newFacts(sc, c, m, costs)
 	if why := f.beyond(); why != "" {
 		return nil, nil, fmt.Errorf("no theory applies: %s", why)
@@ -29,7 +30,7 @@ func Simulate(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 	if err != nil {
 		return nil, nil, err
 	}
-	sum, err := simulation.Run(&simulation.Config{
+	sum, err := simulation.Run(ctx, &simulation.Config{
 		Attack: a, Demand: d.of, Aside: d.beside, Server: f.server(a.Seed),
 		From: sc.Warmup, To: sc.Warmup + sc.For(), Each: y.Hit, Beside: y.Beside,
 	})
@@ -61,7 +62,7 @@ func (f *facts) beyond() string {
 	case f.parted():
 		return loopParted
 	case !f.costs.Known && f.turnsAway():
-		return "a call that the backing service turns away is over at once, but for CPU time that has to be measured once"
+		return "what is turned away is over at once, but for CPU time that has to be measured once"
 	case !spoken(f.sc, c):
 		return fmt.Sprintf("%s doesn't speak %s", c.Spec, f.sc.Protocol)
 	case c.Model.Real != nil:
@@ -128,7 +129,7 @@ func (f *facts) server(seed uint64) simulation.Server {
 			v.Slots, v.Timeout = c.Settings.Int("requests"), 0
 		}
 	}
-	v.Repeats = v.Keeps && c.Front == nil && f.sc.Faulty()
+	v.Repeats = v.Keeps && c.Front == nil && f.sc.Faulty() && f.sc.PerConnection != 1
 	v.Queries, v.Services = f.pool.each, f.services(seed)
 	if c.Front != nil {
 		v.Front = f.front()
@@ -148,13 +149,16 @@ func (f *facts) front() *simulation.Front {
 	return front
 }
 
-// turnsAway says whether users may find a backing service's line full, and ask
-// again at once.
+// turnsAway says whether users may find the server or a backing service's line
+// full, and ask again at once.
 func (f *facts) turnsAway() bool {
 	users := 0
 	for i := range f.sc.Stages {
 		_, n := f.sc.Stages[i].Peak()
 		users = max(users, n)
+	}
+	if room := f.room(); room > 0 && users > room {
+		return true
 	}
 	return slices.ContainsFunc(f.sc.Requests, func(r scenarios.Request) bool {
 		_, b, calls := f.backing(&r)
@@ -281,7 +285,7 @@ func (d *demands) of(request int, drawn []int64, _ uint64) simulation.Demand {
 	path, _, _ := strings.Cut(r.Path, "?")
 	switch {
 	case d.calls[request] > 0:
-		return simulation.Demand{Call: d.calls[request], Patience: time.Duration(app.PatienceOf(r.Path)) * time.Millisecond, Fault: r.Fault}
+		return simulation.Demand{Call: d.calls[request], Patience: time.Duration(app.PatienceOf(r.Path)) * time.Millisecond, Fault: r.Fault, Once: !load.Idempotent(r.Method)}
 	case path == "/hang":
 		return simulation.Demand{Hang: true, Fault: r.Fault}
 	case path == "/crash":
@@ -298,7 +302,7 @@ func (d *demands) of(request int, drawn []int64, _ uint64) simulation.Demand {
 			s.Query += d.f.costs.Request
 		}
 	}
-	s.Fault = r.Fault
+	s.Fault, s.Once = r.Fault, !load.Idempotent(r.Method)
 	return s
 }
 

@@ -97,6 +97,9 @@ func (s *sim) ask(q *request, d *Demand) {
 	if d.Fault {
 		q.flags |= harmful
 	}
+	if d.Once {
+		q.flags |= once
+	}
 }
 
 // A crew is the users of the closed stages.
@@ -180,10 +183,15 @@ func (c *crew) wake(s *sim, u int) {
 	s.send(promise{s.now, c.stage, load.UsersHit(c.stage, c.places[c.stage])}, int32(u))
 }
 
+// turnaround is how long it takes a client to hear that it is turned away, and to
+// ask again: a little, or users would turn round for ever in no time.
+const turnaround = int64(100 * time.Microsecond)
+
 // answered has a user think, and then send again. That goes by way of an
 // event even if there is nothing to think about: what else happens at this
-// moment comes first. Lost says that it has lost its connection.
-func (c *crew) answered(s *sim, u int32, lost bool) {
+// moment comes first. Lost says that it has lost its connection, and after is
+// how long it has waited.
+func (c *crew) answered(s *sim, u int32, lost bool, after int64) {
 	who := &c.users[u]
 	if lost {
 		who.process = none
@@ -195,6 +203,9 @@ func (c *crew) answered(s *sim, u int32, lost bool) {
 			who.think = s.Attack.Thinking(int(u))
 		}
 		d = int64(who.think() * float64(st.Think))
+	}
+	if after == 0 {
+		d = max(d, turnaround)
 	}
 	s.events.push(event{at: s.now + d, of: u, what: waking})
 }

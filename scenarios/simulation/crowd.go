@@ -7,9 +7,9 @@ import (
 )
 
 // respite is how long a client of a crowd waits after a failure, and reopen how
-// long an idle one until it connects again.
+// long an idle one until it connects again, as in package load.
 const (
-	respite = int64(100 * time.Millisecond)
+	respite = int64(200 * time.Millisecond)
 	reopen  = int64(time.Second)
 )
 

@@ -19,8 +19,8 @@ func (s *sim) choose(r int32) bool {
 		case "least-connections":
 			q.back = s.leastBusy()
 		default: // round-robin
-			q.back = int32(s.turn % uint64(n))
-			s.turn++
+			q.back = int32(s.frontTurn % uint64(n))
+			s.frontTurn++
 		}
 	}
 	b := &s.backs[q.back]
@@ -46,8 +46,8 @@ func (s *sim) choose(r int32) bool {
 // one whose turn it is.
 func (s *sim) leastBusy() int32 {
 	n := uint64(len(s.backs))
-	s.turn++
-	first := s.turn % n
+	s.frontTurn++
+	first := s.frontTurn % n
 	best := first
 	for i := range n {
 		if k := (first + i) % n; s.backs[k].active < s.backs[best].active {

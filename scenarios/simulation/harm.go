@@ -59,7 +59,8 @@ func (s *sim) letGo(r int32) {
 }
 
 // die ends a process with all that it serves; who waits inside it has lost its
-// connection, who waits to be accepted waits for its successor.
+// connection, and sends again if that had served another request before; who
+// waits to be accepted waits for its successor.
 func (s *sim) die(p int32) {
 	pr := &s.processes[p]
 	if pr.dead {
@@ -92,7 +93,7 @@ func (s *sim) die(p int32) {
 			s.tally.hold(s, -1)
 		}
 		q.kept = false
-		if s.Server.Repeats && q.flags&(used|abandoned) == used {
+		if s.Server.Repeats && q.flags&(used|once|abandoned) == used {
 			s.letGo(int32(r))
 			q.generation++
 			q.flags &^= used | waits

@@ -116,7 +116,7 @@ func (s *sim) accepts(l *listener) int32 {
 // has, or through the listen queue. False: it has to wait, or was turned away.
 func (s *sim) connect(r int32) bool {
 	q := &s.requests[r]
-	if s.tracks && q.crowd == none {
+	if s.tracks && q.crowd == none && q.flags&abandoned == 0 {
 		if p := s.connection(q); p != none {
 			q.kept = true
 			q.flags |= used
@@ -175,7 +175,7 @@ func (s *sim) connection(q *request) int32 {
 // accept gives a process a new connection.
 func (s *sim) accept(p, r int32) bool {
 	q := &s.requests[r]
-	if s.tracks && q.crowd == none {
+	if s.tracks && q.crowd == none && q.flags&abandoned == 0 {
 		q.kept = true
 		s.processes[p].open++
 		if q.user != none {

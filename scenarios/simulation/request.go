@@ -63,6 +63,7 @@ const (
 	placed  // it has a place at the front's instance
 	waits   // it stands in a queue for a slot
 	used    // its connection had served another before
+	once    // it is not sent again
 )
 
 // A fifo is a queue of requests, which are linked by their next.

@@ -17,6 +17,7 @@
 package simulation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -57,6 +58,7 @@ type Demand struct {
 	Hang   bool          // it never ends
 	Crash  bool          // it kills the process that serves it
 	Fault  bool          // it is meant to do harm
+	Once   bool          // it is not sent again; see Server.Repeats
 	// Query is how long it holds one of its process's connections to the
 	// database, see Server.Queries.
 	Query time.Duration
@@ -160,15 +162,17 @@ func (c *Config) Check() error {
 	return nil
 }
 
-// Run simulates an attack to its end. That comes even where nobody loses
-// patience: a client's kernel gives up a connection that is never accepted, and
-// whatever else nothing will ever answer is left unfinished.
-func Run(c *Config) (*Summary, error) {
+// Run simulates an attack to its end, or until ctx ends. The former comes even
+// where nobody loses patience: a client's kernel gives up a connection that is
+// never accepted, and whatever else nothing will ever answer is left unfinished.
+func Run(ctx context.Context, c *Config) (*Summary, error) {
 	s, err := newSim(c)
 	if err != nil {
 		return nil, err
 	}
-	s.run()
+	if err := s.run(ctx); err != nil {
+		return nil, err
+	}
 	return s.summary(), nil
 }
 
@@ -202,7 +206,8 @@ type sim struct {
 	crowds     []crowd
 	hit        load.Hit
 	rng        *rand.Rand
-	turn       uint64
+	turn       uint64 // of the processes that accept
+	frontTurn  uint64 // of the front's instances
 	listeners  []listener
 	processes  []process
 	backs      []back
@@ -258,8 +263,13 @@ func newSim(c *Config) (*sim, error) {
 }
 
 // run lets events happen in their order until nothing is left to wait for.
-func (s *sim) run() {
-	for !s.over {
+func (s *sim) run(ctx context.Context) error {
+	for turns := uint(1); !s.over; turns++ {
+		if turns%(1<<16) == 0 {
+			if err := context.Cause(ctx); err != nil {
+				return fmt.Errorf("simulation: %w after %v of virtual time", err, time.Duration(s.now))
+			}
+		}
 		at, next := s.dueAt, arrival
 		if t := s.events.next(); t < at {
 			at, next = t, scheduled
@@ -298,6 +308,7 @@ func (s *sim) run() {
 		s.ended(s.oldest, outcome{cut: true})
 	}
 	s.tally.end(s)
+	return nil
 }
 
 // What can happen next.

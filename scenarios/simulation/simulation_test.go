@@ -39,7 +39,7 @@ func workers(n int) Server {
 
 func simulate(t *testing.T, c *Config) *Summary {
 	t.Helper()
-	s, err := Run(c)
+	s, err := Run(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +137,46 @@ func TestUsersFallOutOfStep(t *testing.T) {
 	both := func(int, []int64, uint64) Demand { return Demand{Wait: 20 * time.Millisecond, Work: time.Millisecond} }
 	s := simulate(t, &Config{Attack: closed(16, 0, 20*time.Second), Demand: both, Server: v, From: time.Second})
 	within(t, "goodput", s.Goodput(), 16/.021, .01)
+}
+
+// Whose turn it is at the front is no business of the processes that accept.
+func TestFrontTakesTurns(t *testing.T) {
+	for _, balance := range []string{"round-robin", "least-connections"} {
+		v := Server{Cores: 1, Instances: 2, Processes: 1, Slots: 4, Queue: 100, Front: &Front{Balance: balance, Queue: 100}}
+		s := simulate(t, &Config{Attack: closed(8, 0, 10*time.Second), Demand: fixed(50 * time.Millisecond), Server: v, From: time.Second})
+		within(t, balance, s.Goodput(), 160, .01)
+	}
+}
+
+// Users who are turned away come again at once, and time goes on all the same.
+func TestTurnedAwayInNoTime(t *testing.T) {
+	v := Server{Cores: 1, Instances: 1, Processes: 1, Slots: 2, Queue: 1, Refuses: true, Keeps: true}
+	s := simulate(t, &Config{Attack: closed(10, 0, 5*time.Second), Demand: fixed(50 * time.Millisecond), Server: v})
+	within(t, "goodput", s.Goodput(), 40, .03)
+	if s.TurnedAway == 0 {
+		t.Error("nobody was turned away")
+	}
+}
+
+// A request that kills its process is sent again where its connection has served
+// another before, and kills the next; not if it may be sent only once.
+func TestKillsTwice(t *testing.T) {
+	for _, c := range []struct {
+		repeats, once bool
+		number        int
+		restarts      uint64
+	}{{false, false, 5, 1}, {true, false, 5, 2}, {true, true, 5, 1}, {true, false, 1, 1}} {
+		n := 0
+		demand := func(int, []int64, uint64) Demand {
+			n++
+			return Demand{Wait: 10 * time.Millisecond, Crash: n == c.number, Once: c.once}
+		}
+		v := Server{Cores: 1, Instances: 1, Processes: 1, Keeps: true, Repeats: c.repeats, Restart: 20 * time.Millisecond}
+		s := simulate(t, &Config{Attack: closed(1, 0, time.Second), Demand: demand, Server: v})
+		if s.Restarts != c.restarts || s.Failed != 1 {
+			t.Errorf("%+v: %d restarts and %d failures", c, s.Restarts, s.Failed)
+		}
+	}
 }
 
 // hash makes of a number one between 0 and 1.
@@ -260,7 +300,7 @@ func TestRunEndsWhereNothingIsAnswered(t *testing.T) {
 	defer cancel()
 	ended := make(chan *Summary, 1)
 	go func() {
-		s, err := Run(&Config{Attack: poisson(10, 100, 1), Demand: hangs, Server: v})
+		s, err := Run(t.Context(), &Config{Attack: poisson(10, 100, 1), Demand: hangs, Server: v})
 		if err != nil {
 			t.Error(err)
 		}
@@ -317,7 +357,7 @@ func BenchmarkMD1(b *testing.B) {
 func bench(b *testing.B, c *Config) {
 	b.ReportAllocs()
 	b.ResetTimer()
-	s, err := Run(c)
+	s, err := Run(b.Context(), c)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -248,7 +248,7 @@ func (s *sim) ended(r int32, o outcome) {
 	switch {
 	case o.cut:
 	case q.user != none:
-		s.crew.answered(s, q.user, o.kind != "" && o.code == 0)
+		s.crew.answered(s, q.user, o.kind != "" && o.code == 0, latency)
 	default:
 		s.openEnded()
 	}
