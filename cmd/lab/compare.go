@@ -60,8 +60,9 @@ func newCompare(s streams) *cobra.Command {
 		Short: "Models side by side under the same load: table, plots, live dashboard",
 		Long: `Starts each model, checks that all do the same work, and measures them in
 interleaved trials. A MODEL is NAME or NAME:key=value,…; see lab list models.
-Without any, each scenario's own models run: cgi, prefork and async. NAME=MODEL
-gives a model another name in results and expectations.
+Without any, each scenario's own models run; in hello, wait and cpu these are
+cgi, prefork and async. NAME=MODEL gives a model another name in results and
+expectations.
 ` + manyHelp + `
 A suite is a scenario of another kind: it holds models against what they are
 models of, in pairs of its own and in several situations, and runs by itself.
@@ -101,7 +102,7 @@ and gets at most 5,000 arrivals/s, 500 clients, and requests for 30 minutes.` + 
 
 func (f *compareFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.scenarios, "scenario", nil, "scenario by `NAME|FILE.yaml`; repeatable (default hello, wait, cpu)")
-	fs.IntVar(&f.trials, "trials", usualTrials, "trials of each model under each scenario; fewer than 6 give no 95 % interval")
+	fs.IntVar(&f.trials, "trials", usualTrials, "trials of each model under each scenario, if that doesn't say how many; fewer than 6 give no 95 % interval")
 	fs.DurationVar(&f.window, "for", 0, "measuring window of a trial (default: the scenario's)")
 	fs.DurationVar(&f.warmup, "warmup", 0, "traffic before the window, discarded (default: the scenario's)")
 	fs.DurationVar(&f.timeout, "timeout", 0, "how long a client waits for an answer (default: the scenario's)")
@@ -112,7 +113,7 @@ func (f *compareFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.out, "out", "", "results `FOLDER`, new or empty (default lab-results/TIME-NAME)")
 	fs.StringVar(&f.name, "name", "", "name of the run in the default results folder")
 	fs.StringVar(&f.dash, "dash", "auto", "live dashboard on the terminal: on, off, or auto")
-	fs.BoolVar(&f.quick, "quick", false, "2 trials each, in under 20 s: no 95 % intervals, so no winner is called")
+	fs.BoolVar(&f.quick, "quick", false, "2 trials each, in a third of the time: no 95 % intervals, so no winner is called")
 	fs.BoolVar(&f.raw, "raw", false, "keep every hit in vegeta's encoding, for vegeta report and vegeta plot")
 	fs.BoolVar(&f.aa, "aa", false, "run one model against itself: the noise floor")
 	f.traffic.register(fs)

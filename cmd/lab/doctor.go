@@ -33,7 +33,8 @@ the application itself. What is missing is shown with the line that installs it.
 With MODELs or a --target, only those are looked at.
 
 Exit status: 0 the lab runs here, whatever optional servers are missing or fail;
-1 it doesn't, or a MODEL or --target that was named doesn't work; 2 bad usage.`,
+1 it doesn't, or a MODEL or --target that was named doesn't work; 2 bad usage;
+130 interrupted.`,
 		Example: `  lab doctor
   lab doctor gunicorn nginx+prefork             exit status 1 unless both work
   lab doctor --target mine=http://127.0.0.1:8000   whether it does the application's work

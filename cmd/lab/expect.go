@@ -12,8 +12,8 @@ const exitStatus = `
 
 Exit status: 0 done, and every expectation of the scenarios held; 1 ran but
 failed, a model was refused, or an expectation did not hold or could not be
-decided; 2 bad usage; 130 interrupted. An expectation about a model that had no part in the comparison counts for
-nothing.`
+decided; 2 bad usage; 130 interrupted. An expectation about a model that had no
+part in the comparison counts for nothing.`
 
 // unmet is nil if every expectation that was asked for held.
 func unmet(r *reports.Report) error {

@@ -1,9 +1,9 @@
 // Lab is Gateway Lab's command line: what happens to the same application,
 // under the same load, when only the server model around it changes?
 //
-// Exit status: 0 done, and every expectation held; 1 ran but failed, or a model
-// was refused; 2 bad usage; 3 an expectation did not hold; 4 none failed, but
-// some are undecided or unknown; 130 interrupted, with partial results saved.
+// Exit status: 0 done, and every expectation held; 1 ran but failed, a model was
+// refused, or an expectation did not hold or could not be decided; 2 bad usage;
+// 130 interrupted, with partial results saved.
 package main
 
 import (

@@ -41,8 +41,8 @@ field beside their meaning. Of several models it shows what each adds.
 
 PATH is what starts with "/"; without one it is /hello. The request can be
 said in the words of curl. With /upstream a latency server is started, and the
-application's call to it is one more hop. Times are of one passage through recorders; to
-compare how long things take, use lab compare.`,
+application's call to it is one more hop. Times are of one passage through
+recorders; to compare how long things take, use lab compare.`,
 		Example: `  lab trace cgi '/echo?x=1'
   lab trace prefork fastcgi uwsgi               side by side
   lab trace cgi /upload -d name=value -H 'X-Request-Id: 7'

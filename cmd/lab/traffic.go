@@ -40,7 +40,7 @@ func (f *trafficFlags) register(fs *pflag.FlagSet) {
 	f.changed = fs.Changed
 }
 
-// trafficHelp is the grammar in brief; the whole stands in the README.
+// trafficHelp is the grammar in brief; the whole stands in scenarios/grammar.go.
 const trafficHelp = `
 
 Traffic can be said here instead of in a scenario file. With --load or
@@ -58,9 +58,11 @@ Traffic can be said here instead of in a scenario file. With --load or
              1..64 users in 7
   REQUEST  [METHOD] PATH [name=…] [weight=…] [size=10KB] [body=…]
              [header=FIELD:VALUE]… [chunked] [stream] [fault]
+           in PATH {exponential 50} and {uniform 10 90} are drawn anew each time
   UPSTREAM DELAY [, rate 500/s] [, places 8] [, queue 100] [, failures 1%]
            [, closes 1%]; a DELAY is 100ms, exponential 100ms,
-           uniform 50ms 150ms, or lognormal 100ms 1.5
+           uniform 50ms 150ms, or lognormal 100ms 1.5, of which the second is
+           the standard deviation divided by the mean
   DB       sqlite or postgres://… [, pool 8]
   CROWD    [NAME:] N slow-send at 100B/s REQUEST
            [NAME:] N slow-read at 10KB/s REQUEST

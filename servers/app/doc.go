@@ -72,8 +72,8 @@ every is the millisecond; "100ms" means the same as "100".
 and not from one request to another: Host, Content-Length, Expect, the
 hop-by-hop fields, what CGI withholds (Authorization, Proxy-Authorization,
 Proxy), what a proxy says of itself and its client (Forwarded, Via,
-X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, X-Real-Ip) and names that a CGI variable can't carry (anything but letters, digits
-and "-"). Names are in canonical form (X-Request-Id); values of a repeated name
+X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, X-Real-Ip) and names that
+a CGI variable can't carry (anything but letters, digits and "-"). Names are in canonical form (X-Request-Id); values of a repeated name
 are joined with ", ", those of Cookie with "; ". In path, query and values the
 bytes below 0x20, 0x7f and "%" … are written as %XX, so that no value can forge
 a line; in query "%" stands as it is, since a raw query is escaped already.
