@@ -18,6 +18,9 @@ import (
 	"gatewaylab/servers/real"
 )
 
+// RestartPause is for how long a supervised server that has died is left dead.
+const RestartPause = process.RestartPause
+
 // Launch says how to start a model.
 type Launch struct {
 	Programs Programs

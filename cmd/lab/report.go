@@ -89,8 +89,8 @@ func newReport(s streams) *cobra.Command {
 		Long: `Reads a results folder, writes report.md and plots/ in it anew, and prints the
 report in the wanted format. The measurements themselves are never changed.
 
-Exit status: 0 done, and every expectation of the run held; 1 failed, or an
-expectation did not hold or could not be decided; 2 bad usage.`,
+Exit status: 0 done, and every expectation of the run held; 1 it failed, or
+an expectation did not hold or could not be decided; 2 bad usage.`,
 		Example: `  lab report lab-results/20260102T150405Z-compare
   lab report DIR --format csv --plots none
   lab report DIR --format overview --theory > page.md

@@ -13,7 +13,6 @@ import (
 	"gatewaylab/servers"
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/latency"
-	"gatewaylab/servers/process"
 )
 
 // Simulate runs one trial of a cell in virtual time, with the traffic that the
@@ -108,17 +107,17 @@ func (f *facts) server(seed uint64) simulation.Server {
 	}
 	switch c.Model.Name {
 	case "serial":
-		v.Slots, v.Restart = 1, process.RestartPause+starting
+		v.Slots, v.Restart = 1, servers.RestartPause+starting
 	case "prefork":
 		v.Processes, v.Slots, v.Timeout = c.Settings.Int("workers"), 1, duration(c.Settings, "timeout")
 	case "threads":
 		v.Processes, v.Slots = c.Settings.Int("workers"), c.Settings.Int("threads")
 		v.Queue, v.Connections, v.Keeps = c.Settings.Int("queue"), c.Settings.Int("connections"), true
 	case "eventloop":
-		v.Restart = process.RestartPause + starting
+		v.Restart = servers.RestartPause + starting
 		v.Loop, v.Pool, v.Connections, v.Keeps, v.Abandons = true, c.Settings.Int("pool"), c.Settings.Int("connections"), true, true
 	case "async":
-		v.Restart = process.RestartPause + starting
+		v.Restart = servers.RestartPause + starting
 		v.Connections, v.Keeps, v.Abandons = c.Settings.Int("connections"), true, true
 	case "cgi":
 		v.Slots, v.Queue, v.Refuses, v.Keeps, v.Abandons = c.Settings.Int("children"), c.Settings.Int("queue"), true, true, true
