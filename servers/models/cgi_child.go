@@ -14,6 +14,7 @@ import (
 
 	"gatewaylab/servers/app"
 	"gatewaylab/servers/iface"
+	"gatewaylab/servers/process"
 )
 
 // Why a child was killed.
@@ -70,7 +71,7 @@ func (h *cgiHost) start(r *http.Request, vars []app.Field, body *spooled) (c *cg
 	if closed {
 		c.kill(errStopping)
 	}
-	go h.attend(c)
+	go h.attend(c, claim(h.env.Board, c.pid)) // it is shown before it can have answered
 	return c, nil
 }
 
@@ -108,9 +109,8 @@ func (c *cgiChild) exec(h *cgiHost, env []string, body *spooled) error {
 
 // attend sees a child to its end, which may be long after its answer's. Its
 // place is taken until then.
-func (h *cgiHost) attend(c *cgiChild) {
+func (h *cgiHost) attend(c *cgiChild, slot *process.Slot) {
 	defer h.running.Done()
-	slot := claim(h.env.Board, c.pid)
 	overdue := time.AfterFunc(h.timeout, func() { c.kill(errTimeout) })
 	c.reap()
 	overdue.Stop()
