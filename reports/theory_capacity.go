@@ -3,6 +3,7 @@ package reports
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"gatewaylab/scenarios"
 	"gatewaylab/scenarios/predict"
@@ -37,16 +38,8 @@ func (c *Capacity) holdAgainst(res *scenarios.Result) {
 			measured, what = Estimate{Median: m.Rate, Low: m.Low, High: cmp.Or(m.High, m.Rate), N: m.Trials, Unit: measured.Unit}, "what it holds"
 		}
 		m.Theory.add("ceiling", p.Goodput, measured)
-		m.Text += fmt.Sprintf(" Theory: no more than %s/s (%s%s); %s is %s of that.", rateFigure(p.Goodput), p.Name, prefixed("; ", p.Rests), what, percent(measured.Median/p.Goodput))
+		m.Text += fmt.Sprintf(" Theory: no more than %s/s (%s); %s is %s of that.", rateFigure(p.Goodput), strings.TrimSuffix(p.Name+"; "+p.Rests, "; "), what, percent(measured.Median/p.Goodput))
 	}
-}
-
-// prefixed is text with what goes before it; "" if there is none.
-func prefixed(prefix, text string) string {
-	if text == "" {
-		return ""
-	}
-	return prefix + text
 }
 
 // foretold is the cell's goodput as a whole, as predicted and measured.

@@ -106,7 +106,7 @@ func simulated(f foretold) bool { return f.held.Method == predict.Simulated }
 // priced says whether a formula rests on CPU time above all, which is the run's
 // own: it says then no more than that nothing but the cores is in the way.
 func priced(f foretold) bool {
-	return byFormula(f) && (f.held.Name == "cores/D" || f.held.Name == "M/M/c//N")
+	return byFormula(f) && slices.Contains([]string{"cores/D", "c/D", "threads/D", "M/M/c//N"}, f.held.Name)
 }
 
 func unpriced(f foretold) bool { return byFormula(f) && !priced(f) }

@@ -203,25 +203,25 @@ func (f *facts) closed(st *load.Stage) Prediction {
 		}
 		return p
 	}
-	x, name, rests, busy, why := f.throughput(n, inside, think, wait, computes)
+	l, busy, why := f.throughput(n, inside, think, wait, computes)
 	if why != "" {
 		return none(0, "%s", why)
 	}
-	r := theory.ResponseTimeLaw(float64(n), x, think)
+	r := theory.ResponseTimeLaw(float64(n), l.rate, think)
 	if r > f.sc.Timeout.Seconds() {
 		return none(0, impatient, said(r), f.sc.Timeout)
 	}
 	if f.held.Mean == 0 {
 		r = math.NaN() // as little as nothing, and how little isn't known
 	}
-	p := formula(name, rests, x, r)
+	p := formula(l.name, l.rests, l.rate, r)
 	switch {
 	case inside < n:
 		p = p.with(1, float64(n-inside))
 	case busy:
 		p = p.with(1, math.NaN())
 	default:
-		p = p.with(theory.Utilisation(x, computes, f.m.Cores), 0)
+		p = p.with(theory.Utilisation(l.rate, computes, f.m.Cores), 0)
 	}
 	if !f.random && computes == 0 && !st.ThinkExponential && f.lock == 0 && f.held.Mean > 0 {
 		p = p.all(r)
@@ -231,45 +231,54 @@ func (f *facts) closed(st *load.Stage) Prediction {
 
 // throughput is what n users get, of whom so many are inside at a time; busy says
 // that what limits it always is. Why says why there is no formula.
-func (f *facts) throughput(n, inside int, think, wait, computes float64) (x float64, name, rests string, busy bool, why string) {
+func (f *facts) throughput(n, inside int, think, wait, computes float64) (l limit, busy bool, why string) {
+	const threads = "what requests share there are fewer of than cores, and it is never idle"
 	cores := f.m.Cores
-	x, name, rests = float64(inside)/(wait+think), "N = X·R", "all users always wait for an answer"
+	l = limit{"N = X·R", "all users always wait for an answer", float64(inside) / (wait + think)}
 	switch {
 	case f.lock > 0:
 		if f.random {
-			return 0, "", "", false, "requests that differ wait for a lock that all share"
+			return l, false, "requests that differ wait for a lock that all share"
 		}
 		asked, done := theory.Bounds(inside, think, theory.Station{Servers: inside, Demand: wait - f.lock}, theory.Station{Servers: 1, Demand: f.lock})
-		x, name, rests = min(asked, done), "asymptotic bounds", "nobody is in another's way until the lock is held all the time"
+		l = limit{"asymptotic bounds", "nobody is in another's way until the lock is held all the time", min(asked, done)}
 	case f.threads > 0 && f.blocked.Mean > 0:
 		asked, done := theory.Bounds(n, think, theory.Station{Servers: f.threads, Demand: f.holds().Mean})
-		if near(asked, done) || f.random && asked < done {
-			return 0, "", "", false, "users meet before the threads that they share"
-		}
-		if x, name, rests, busy = done, "threads/S", "the threads that requests share are never idle", true; asked < done {
-			x, name, rests, busy = asked, "asymptotic bounds", "there is always a thread for who wants one", false
+		switch {
+		case near(asked, done) || f.random && asked < done:
+			return l, false, meeting
+		case asked < done:
+			l = limit{"asymptotic bounds", "there is always a thread for who wants one", asked}
+		default:
+			l, busy = limit{"threads/S", "the threads that requests share are never idle", done}, true
 		}
 	case computes > 0 && f.wait+think == 0:
-		x, name, rests = theory.Ceiling(cores, computes), "cores/D", "the cores do nothing else, and are never idle"
-		if own := min(theory.Ceiling(inside, f.cpu), f.threaded()); own < x {
-			x, rests, busy = own, "what requests share there are fewer of than cores, and it is never idle", true
+		l = limit{"cores/D", "the cores do nothing else, and are never idle", theory.Ceiling(cores, computes)}
+		if own := theory.Ceiling(inside, f.cpu); own < l.rate {
+			l, busy = limit{"c/D", threads, own}, true
+		}
+		if own := f.threaded(); own < l.rate {
+			l, busy = limit{"threads/D", threads, own}, true
 		}
 	case computes > 0:
-		x, _, _ = theory.FiniteSource{Users: inside, Think: wait + think, Service: computes, Servers: cores}.Solve()
-		name, rests = "M/M/c//N", "users meet before the cores alone"
-		if own := f.threaded(); near(x, own) {
-			return 0, "", "", false, "users meet before the threads that they share"
-		} else if own < x {
-			x, name, rests, busy = own, "threads/D", "what requests share there are fewer of than cores, and it is never idle", true
+		l = limit{name: "M/M/c//N", rests: "users meet before the cores alone"}
+		l.rate, _, _ = theory.FiniteSource{Users: inside, Think: wait + think, Service: computes, Servers: cores}.Solve()
+		switch own := f.threaded(); {
+		case near(l.rate, own):
+			return l, false, meeting
+		case own < l.rate:
+			l, busy = limit{"threads/D", threads, own}, true
 		}
 	case inside < n:
-		name, rests = "c/S", "somebody always waits, so no worker is ever idle"
+		l.name, l.rests = "c/S", "somebody always waits, so no worker is ever idle"
 		if f.pool.each > 0 {
-			rests = "somebody always waits, so no connection is ever idle"
+			l.rests = "somebody always waits, so no connection is ever idle"
 		}
 	}
-	return x, name, rests, busy, ""
+	return l, busy, ""
 }
+
+const meeting = "users meet before the threads that they share"
 
 const impatient = "an answer would take %s, and clients give up after %v"
 
