@@ -281,14 +281,21 @@ func (d *demands) convert(a app.Demand) simulation.Demand {
 
 func (d *demands) of(request int, drawn []int64, _ uint64) simulation.Demand {
 	r := &d.f.sc.Requests[request]
+	s := d.asked(request, r, drawn)
+	s.Fault, s.Once = r.Fault, !load.Idempotent(r.Method)
+	return s
+}
+
+// asked is what a request waits for and computes.
+func (d *demands) asked(request int, r *scenarios.Request, drawn []int64) simulation.Demand {
 	path, _, _ := strings.Cut(r.Path, "?")
 	switch {
 	case d.calls[request] > 0:
-		return simulation.Demand{Call: d.calls[request], Patience: time.Duration(app.PatienceOf(r.Path)) * time.Millisecond, Fault: r.Fault, Once: !load.Idempotent(r.Method)}
+		return simulation.Demand{Call: d.calls[request], Patience: time.Duration(app.PatienceOf(r.Path)) * time.Millisecond}
 	case path == "/hang":
-		return simulation.Demand{Hang: true, Fault: r.Fault}
+		return simulation.Demand{Hang: true}
 	case path == "/crash":
-		return simulation.Demand{Crash: true, Fault: r.Fault}
+		return simulation.Demand{Crash: true}
 	}
 	asks := d.fixed[request]
 	if cache := d.known[request]; cache != nil {
@@ -301,7 +308,6 @@ func (d *demands) of(request int, drawn []int64, _ uint64) simulation.Demand {
 			s.Query += d.f.costs.Request
 		}
 	}
-	s.Fault, s.Once = r.Fault, !load.Idempotent(r.Method)
 	return s
 }
 
