@@ -48,10 +48,10 @@ type Predicted struct {
 }
 
 // Predict predicts every cell of a plan. It ends with ctx.
-func Predict(ctx context.Context, plan *scenarios.Plan, m predict.Machine, costs func(*scenarios.Contestant) predict.Costs) (*Predictions, error) {
+func Predict(ctx context.Context, plan *scenarios.Plan, m predict.Machine, costs func(scenarios.Cell) predict.Costs) (*Predictions, error) {
 	p := &Predictions{Schema: PredictionSchema, Machine: m, Seed: plan.Seed, Trials: plan.Trials}
 	for _, c := range plan.Cells {
-		price := costs(c.Contestant)
+		price := costs(c)
 		for _, one := range predict.Cell(c.Scenario, c.Contestant.Configured, m, price) {
 			row := Predicted{
 				Scenario: c.Scenario.Name, Model: c.Contestant.Label, Method: one.Method, Name: one.Name, Rests: one.Rests, Why: one.Why, Costs: price,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -40,9 +39,10 @@ why. The same seed gives the same figures, to the last digit, and the traffic
 that lab compare has with that seed.
 
 What a request costs in CPU time no theory knows, nor how late sleeps end on a
-machine. Both are measured here once, for each model in a second or two, and
-kept in the user's cache with their date. --costs none leaves them out, --costs
-anew measures them again.
+machine. Both are measured here once, in a second or two for each model, kind
+of it, protocol and number of requests a connection, and kept in the user's
+cache with their date. --costs none leaves them out, --costs anew measures them
+again.
 
 With --cores the server has as many cores to itself, and the load comes from
 elsewhere; with --connections as many users, each with a connection of its own,
@@ -134,7 +134,9 @@ func (f *predictFlags) run(ctx context.Context, s streams, plan *scenarios.Plan)
 			return err
 		}
 	}
-	p, err := reports.Predict(ctx, plan, machine, func(c *scenarios.Contestant) predict.Costs { return known.Costs(c.Configured) })
+	p, err := reports.Predict(ctx, plan, machine, func(c scenarios.Cell) predict.Costs {
+		return known.Costs(c.Scenario, c.Contestant.Configured)
+	})
 	switch {
 	case ctx.Err() != nil:
 		return errInterrupted
@@ -160,26 +162,24 @@ func (f *predictFlags) run(ctx context.Context, s streams, plan *scenarios.Plan)
 // calibrate measures what isn't known of the plan's models.
 func (f *predictFlags) calibrate(ctx context.Context, s streams, plan *scenarios.Plan, known *predict.Calibration) error {
 	var programs servers.Programs
+	if f.costs == "anew" {
+		known.Forget()
+	}
 	fresh := false
-	done := map[string]bool{}
 	for _, cell := range plan.Cells {
 		c := cell.Contestant
-		if done[c.Label] || f.costs == "auto" && known.Has(c.Configured) {
+		if !known.Lacks(cell.Scenario, c.Configured) {
 			continue
 		}
-		done[c.Label] = true
 		if !fresh {
 			var err error
 			if programs, err = servers.FindPrograms(ctx, s.err); err != nil {
 				return err
 			}
 			fresh = true
-			if f.costs == "anew" {
-				known.Unit, known.Late = 0, 0
-			}
 		}
-		fmt.Fprintf(s.err, "measuring what a request costs %s here, once\n", c.Spec)
-		if err := known.Measure(ctx, programs, c); err != nil {
+		fmt.Fprintf(s.err, "measuring here, once, what a request costs %s where clients come as those of %s\n", c.Spec, cell.Scenario.Name)
+		if err := known.Measure(ctx, programs, cell.Scenario, c); err != nil {
 			if ctx.Err() != nil {
 				return errInterrupted
 			}
@@ -189,6 +189,5 @@ func (f *predictFlags) calibrate(ctx context.Context, s streams, plan *scenarios
 	if !fresh {
 		return nil
 	}
-	known.Date = time.Now().UTC()
 	return known.Save()
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"gatewaylab/scenarios"
@@ -26,10 +28,11 @@ type Calibration struct {
 	Unit    time.Duration    `json:"unit"`    // CPU time of a unit of work
 	Late    time.Duration    `json:"late"`    // by which a sleep takes longer than it was meant to
 	Date    time.Time        `json:"date"`    // of the unit
-	Models  map[string]Price `json:"models"`  // by the names of front and model
+	Models  map[string]Price `json:"models"`  // by what decides of them, see priceOf
 }
 
-// A Price is what a request for /hello costs with one model.
+// A Price is what a request for the least there is (/hello, or a message's echo)
+// costs with one model, asked for as a scenario's clients ask.
 type Price struct {
 	Server    time.Duration `json:"server"`
 	Generator time.Duration `json:"generator"`
@@ -89,38 +92,78 @@ func (c *Calibration) Save() error {
 	return nil
 }
 
-func priceOf(c *servers.Configured) string {
+// priceOf names what a price is of: front and model with what makes them other
+// programs, which is not how many of something there are or for how long, and
+// how clients come.
+func priceOf(sc *scenarios.Scenario, c *servers.Configured) string {
+	name := c.Model.Name + kind(c.Settings)
 	if c.Front != nil {
-		return c.Front.Name + "+" + c.Model.Name
+		name = c.Front.Name + kind(c.FrontSettings) + "+" + name
 	}
-	return c.Model.Name
+	if sc.Protocol != "" && sc.Protocol != load.HTTP1 {
+		name += fmt.Sprintf(" over %s, %d streams", sc.Protocol, sc.Streams)
+	}
+	if sc.PerConnection > 0 {
+		name += fmt.Sprintf(", %d requests a connection", sc.PerConnection)
+	}
+	return name
 }
 
-// Has says whether a model's price is known.
-func (c *Calibration) Has(m *servers.Configured) bool {
-	_, ok := c.Models[priceOf(m)]
-	return ok && c.Unit > 0 && c.Late > 0
+// kind is the settings that are words, and how often what is dear at first is
+// used again.
+func kind(s servers.Settings) string {
+	var words []string
+	for key, value := range s {
+		_, notNumber := strconv.Atoi(value)
+		_, notTime := time.ParseDuration(value)
+		if key == "keepalive" || key == "max_requests" || notNumber != nil && notTime != nil {
+			words = append(words, key+"="+value)
+		}
+	}
+	if words == nil {
+		return ""
+	}
+	slices.Sort(words)
+	return ":" + strings.Join(words, ",")
+}
+
+// Lacks says whether a model's price for how a scenario's clients come is still
+// to be found out. There is none of a model that doesn't speak their protocol.
+func (c *Calibration) Lacks(sc *scenarios.Scenario, m *servers.Configured) bool {
+	_, ok := c.Models[priceOf(sc, m)]
+	return spoken(sc, m) && !(ok && c.Unit > 0 && c.Late > 0)
+}
+
+// Forget leaves nothing of what was measured.
+func (c *Calibration) Forget() {
+	c.Unit, c.Late = 0, 0
+	clear(c.Models)
 }
 
 // calibrating is the traffic by which prices are found: as many users as keep
-// the cores busy, since an idle server's CPU time is mostly its clock's.
-func calibrating() *scenarios.Scenario {
+// the cores busy, since an idle server's CPU time is mostly its clock's. They come
+// as a scenario's clients do.
+func calibrating(sc *scenarios.Scenario) *scenarios.Scenario {
 	s := scenarios.Custom()
 	s.Name, s.Stages = "calibrate", []load.Stage{{Shape: load.Users, UsersFrom: 16, For: 300 * time.Millisecond}}
 	s.Warmup = 150 * time.Millisecond
+	s.Protocol, s.Streams, s.PerConnection = sc.Protocol, sc.Streams, sc.PerConnection
+	if s.Protocol == load.WebSocket {
+		s.Requests = []scenarios.Request{{Path: "/ws", Body: "hello, world"}}
+	}
 	return s
 }
 
 // Measure finds out what a model's requests cost here: three short trials, of
 // which the median counts.
-func (c *Calibration) Measure(ctx context.Context, p servers.Programs, m *scenarios.Contestant) error {
+func (c *Calibration) Measure(ctx context.Context, p servers.Programs, sc *scenarios.Scenario, m *scenarios.Contestant) error {
 	if c.Unit == 0 {
 		c.Unit, c.Date = unit(), time.Now().UTC()
 	}
 	if c.Late == 0 {
 		c.Late = scenarios.Lateness()
 	}
-	plan, err := scenarios.NewPlan([]*scenarios.Scenario{calibrating()}, []*scenarios.Contestant{m}, 3)
+	plan, err := scenarios.NewPlan([]*scenarios.Scenario{calibrating(sc)}, []*scenarios.Contestant{m}, 3)
 	if err != nil {
 		return err
 	}
@@ -140,7 +183,7 @@ func (c *Calibration) Measure(ctx context.Context, p servers.Programs, m *scenar
 	}
 	slices.Sort(server)
 	slices.Sort(generator)
-	c.Models[priceOf(m.Configured)] = Price{server[len(server)/2], generator[len(generator)/2], time.Now().UTC()}
+	c.Models[priceOf(sc, m.Configured)] = Price{server[len(server)/2], generator[len(generator)/2], time.Now().UTC()}
 	return nil
 }
 
@@ -159,9 +202,10 @@ func unit() time.Duration {
 	return best
 }
 
-// Costs are those of a model, with the unit alone where its price isn't known.
-func (c *Calibration) Costs(m *servers.Configured) Costs {
-	p, ok := c.Models[priceOf(m)]
+// Costs are those of a model where clients come as a scenario's do, with the
+// unit alone where its price isn't known.
+func (c *Calibration) Costs(sc *scenarios.Scenario, m *servers.Configured) Costs {
+	p, ok := c.Models[priceOf(sc, m)]
 	costs := Costs{Unit: c.Unit, Late: c.Late, Request: p.Server, Sending: p.Generator, Known: ok}
 	if ok {
 		costs.Source = "calibrated here on " + p.Date.Format(time.DateOnly)

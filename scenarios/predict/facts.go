@@ -84,8 +84,7 @@ func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 		f.memory = exponential
 		kinds++
 		sum += w
-		byFront := c.FrontSettings["static"] == "on" && strings.HasPrefix(r.Path, "/static/")
-		if (unpriced(r, d) || byFront) && f.unpriced == "" {
+		if unpriced(r, d) && f.unpriced == "" {
 			f.unpriced = r.Title()
 		}
 	}
@@ -115,7 +114,7 @@ func unpriced(r *scenarios.Request, d app.Demand) bool {
 	case "/hello", "/wait", "/cpu", "/mixed", "/locked", "/block", "/stream", "/upstream", "/ws":
 		return r.Size > 1<<10 || len(r.Body) > 1<<10
 	}
-	return !strings.HasPrefix(path, "/static/")
+	return true
 }
 
 // mix is how long a request waits, and whether that is exponential. Other says

@@ -109,7 +109,7 @@ func TestFormulas(t *testing.T) {
 		{"remote-call", "prefork:workers=2", as, Costs{}, -1, "clients give up", nan, nan},
 		{"upstream", "prefork:workers=4", as, Costs{}, -1, "c/S", 40, .6},
 		{"upload", "async", as, priced, -1, "only when it has been measured", nan, nan},
-		{"static", "front+prefork", as, priced, -1, "cores/D", 2000, .008},
+		{"static", "front+prefork", as, priced, -1, "only when it has been measured", nan, nan},
 		{"static", "front:static=on+prefork", as, priced, -1, "only when it has been measured", nan, nan},
 		{"small-pool", "threads:workers=1,threads=16", as, Costs{}, -1, "c/S", 200, .16},
 		{"small-pool", "threads:workers=1,threads=16,db_pool=16", as, Costs{}, -1, "c/S", 800, .04},
