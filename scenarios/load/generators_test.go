@@ -5,6 +5,7 @@ package load
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,8 +26,9 @@ import (
 const (
 	generatorSlice = time.Second          // that a generator runs in a round
 	lagLimit       = 5 * time.Millisecond // of the 99th percentile, at the highest rate held
-	firstRate      = 5_000.0
-	rateStep       = 1.25
+	leastRate      = 5_000.0              // between it
+	mostRate       = 200_000.0            // and this one the highest is looked for,
+	halvings       = 7                    // which narrows it down to 3 %
 )
 
 // A generator is one of those that are held against each other.
@@ -55,8 +57,8 @@ func generators() []generator {
 // of their own. In each round all of them run for a second, one after another
 // and in turning order; the figures are medians over the rounds, of ratios
 // within a round, with the least and the greatest in the log. CPU is the
-// generator's, user and system. The highest rate held is found once, upwards in
-// steps of a quarter: the median of three trials has to keep the limit.
+// generator's, user and system. The highest rate held is looked for anew in each
+// round, by halving what lies between a rate that was held and one that wasn't.
 //
 //	go test -run '^$' -bench Generators -benchtime 8x -timeout 10m ./scenarios/load
 func BenchmarkGenerators(b *testing.B) {
@@ -69,7 +71,7 @@ func BenchmarkGenerators(b *testing.B) {
 		}
 		there = append(there, g)
 	}
-	rate, cost := map[string][]float64{}, map[string][]float64{}
+	rate, cost, held := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 	b.ResetTimer()
 	for round := range b.N {
 		for i := range there {
@@ -78,40 +80,49 @@ func BenchmarkGenerators(b *testing.B) {
 			x := g.closed(b, url, generatorSlice)
 			rate[g.name] = append(rate[g.name], x)
 			cost[g.name] = append(cost[g.name], float64((spent(b)-before).Microseconds())/(x*generatorSlice.Seconds()))
+			if g.open != nil {
+				held[g.name] = append(held[g.name], highestRate(b, g, url))
+			}
 		}
 	}
 	b.StopTimer()
 	b.ReportMetric(0, "ns/op")
 	for _, g := range there {
-		ratio := make([]float64, b.N)
-		for i := range ratio {
-			ratio[i] = rate["lab"][i] / rate[g.name][i]
-		}
-		held := "none"
+		ratio := ratios(rate["lab"], rate[g.name])
+		open := "no open loop"
 		if g.open != nil {
-			held = fmt.Sprintf("%.0f/s", highestRate(b, g, url))
+			open = fmt.Sprintf("highest rate held %s/s, the lab %s of it", spread(held[g.name], 0), spread(ratios(held["lab"], held[g.name]), 2))
 		}
-		b.Logf("%-7s closed loop %s/s, the lab does %s of it; CPU %s µs each; highest rate held: %s",
-			g.name, spread(rate[g.name], 0), spread(ratio, 2), spread(cost[g.name], 1), held)
+		b.Logf("%-7s closed loop %s/s, the lab does %s of it; CPU %s µs each; %s",
+			g.name, spread(rate[g.name], 0), spread(ratio, 2), spread(cost[g.name], 1), open)
 		if g.name != "lab" {
 			b.ReportMetric(middle(ratio), "lab/"+g.name)
 		}
 	}
 }
 
-// highestRate is the highest rate at which p99 of the lag is below lagLimit.
-func highestRate(b *testing.B, g generator, url string) (held float64) {
-	b.Helper()
-	for rate := firstRate; ; rate *= rateStep {
-		var lags []float64
-		for range 3 {
-			lags = append(lags, float64(g.open(b, url, rate, generatorSlice)))
-		}
-		if middle(lags) > float64(lagLimit) {
-			return held
-		}
-		held = rate
+// ratios are those of two generators within each round.
+func ratios(a, of []float64) []float64 {
+	r := make([]float64, len(a))
+	for i := range r {
+		r[i] = a[i] / of[i]
 	}
+	return r
+}
+
+// highestRate is the highest rate at which p99 of the lag is below lagLimit.
+func highestRate(b *testing.B, g generator, url string) float64 {
+	b.Helper()
+	held, missed := leastRate, mostRate
+	for range halvings {
+		rate := math.Round(math.Sqrt(held * missed))
+		if g.open(b, url, rate, generatorSlice) <= lagLimit {
+			held = rate
+		} else {
+			missed = rate
+		}
+	}
+	return held
 }
 
 func labLag(b *testing.B, url string, rate float64, d time.Duration) time.Duration {
