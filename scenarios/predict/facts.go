@@ -50,6 +50,11 @@ const (
 
 func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs) *facts {
 	f := &facts{sc: sc, c: c, m: m, costs: costs, slots: c.Slots(), threads: c.Threads(), split: 1}
+	if c.Front != nil {
+		if n := f.front().PerInstance * c.Instances(); n > 0 && (f.slots == 0 || n < f.slots) {
+			f.slots = n // those whom the front lets in; the others wait before it
+		}
+	}
 	if c.Front != nil && c.Instances() > 1 && c.FrontSettings["balance"] == "random" {
 		f.split = c.Instances()
 		f.slots /= f.split

@@ -54,7 +54,8 @@ func (f *facts) open(st *load.Stage) Prediction {
 	if f.pools() > 1 {
 		return none(0, "arrivals at each process's connections to the database are neither random nor evenly spaced")
 	}
-	cores := rate * (f.cpu + f.sending()) / float64(f.m.Cores)
+	computes := f.cpu + f.sending()
+	cores := theory.Utilisation(rate, computes, f.m.Cores)
 	least := f.limit()
 	switch {
 	case f.lock > 0:
@@ -67,7 +68,10 @@ func (f *facts) open(st *load.Stage) Prediction {
 		return f.loop(st)
 	case rate > idle*f.threaded():
 		return none(0, "requests wait for the loop, and then for a thread of its pool")
-	case cores > 0.7:
+	case cores > 0.7 || !f.brief() && (theory.MMC{Rate: rate, Service: computes, Servers: f.m.Cores}).Wait() > trifle*s:
+		if f.slots == 0 {
+			return none(0, "requests meet before the cores, which are shared among all that compute")
+		}
 		return none(0, "requests wait for a core and for a slot: two queues, one behind the other")
 	case f.slots == 0:
 		p := formula("M/G/∞", "every request is served at once", rate, s).with(cores, 0)
@@ -149,7 +153,11 @@ func (f *facts) overload(st *load.Stage, least limit) Prediction {
 	if f.backlog() > 0 && growth*length > float64(f.backlog()) {
 		return none(0, "more comes than can be done, and more than the listen queue holds")
 	}
-	return formula(least.name, join("more comes than can be done", least.rests), done, math.NaN()).with(1, math.NaN())
+	much := "more comes than can be done"
+	if growth <= 1e-9*done {
+		much = "as much comes as can be done"
+	}
+	return formula(least.name, join(much, least.rests), done, math.NaN()).with(1, math.NaN())
 }
 
 // backlog is how many connections wait before the model; 0 if that is no bound.
@@ -203,7 +211,7 @@ func (f *facts) closed(st *load.Stage) Prediction {
 		}
 		return p
 	}
-	l, busy, why := f.throughput(n, inside, think, wait, computes)
+	l, busy, why := f.throughput(st, inside, wait, computes)
 	if why != "" {
 		return none(0, "%s", why)
 	}
@@ -223,29 +231,36 @@ func (f *facts) closed(st *load.Stage) Prediction {
 	default:
 		p = p.with(theory.Utilisation(l.rate, computes, f.m.Cores), 0)
 	}
-	if !f.random && computes == 0 && !st.ThinkExponential && f.lock == 0 && f.held.Mean > 0 {
-		p = p.all(r)
+	if !f.random && computes == 0 && !st.ThinkExponential && f.lock == 0 && f.held.Mean > 0 && n%inside == 0 {
+		p = p.all(r) // else some wait for one turn more than the others
 	}
 	return p
 }
 
-// throughput is what n users get, of whom so many are inside at a time; busy says
-// that what limits it always is. Why says why there is no formula.
-func (f *facts) throughput(n, inside int, think, wait, computes float64) (l limit, busy bool, why string) {
+// throughput is what a stage's users get, of whom so many are inside at a time;
+// busy says that what limits it always is. Why says why there is no formula.
+func (f *facts) throughput(st *load.Stage, inside int, wait, computes float64) (l limit, busy bool, why string) {
 	const threads = "what requests share there are fewer of than cores, and it is never idle"
-	cores := f.m.Cores
+	n, think, cores := st.UsersFrom, st.Think.Seconds(), f.m.Cores
+	irregular := f.random || st.ThinkExponential
 	l = limit{"N = X·R", "all users always wait for an answer", float64(inside) / (wait + think)}
+	if think > 0 {
+		l.rests = "users think and wait for an answer, and nothing holds that up"
+	}
 	switch {
 	case f.lock > 0:
 		if f.random {
 			return l, false, "requests that differ wait for a lock that all share"
 		}
 		asked, done := theory.Bounds(inside, think, theory.Station{Servers: inside, Demand: wait - f.lock}, theory.Station{Servers: 1, Demand: f.lock})
+		if st.ThinkExponential && (near(asked, done) || asked < done && asked > trifle*done) {
+			return l, false, "users meet before the lock"
+		}
 		l = limit{"asymptotic bounds", "nobody is in another's way until the lock is held all the time", min(asked, done)}
 	case f.threads > 0 && f.blocked.Mean > 0:
 		asked, done := theory.Bounds(n, think, theory.Station{Servers: f.threads, Demand: f.holds().Mean})
 		switch {
-		case near(asked, done) || f.random && asked < done:
+		case near(asked, done) || irregular && asked < done && asked > trifle*done:
 			return l, false, meeting
 		case asked < done:
 			l = limit{"asymptotic bounds", "there is always a thread for who wants one", asked}
@@ -335,6 +350,9 @@ func (f *facts) places() int {
 
 // sources is a closed stage of users who think, before slots.
 func (f *facts) sources(st *load.Stage) Prediction {
+	if f.lock > 0 {
+		return none(0, "users wait for a %s and then for a lock that all share: two queues, one behind the other", f.c.Model.Noun)
+	}
 	asked, done := theory.Bounds(st.UsersFrom, st.Think.Seconds(), theory.Station{Servers: f.slots, Demand: f.held.Mean})
 	if theory.Utilisation(min(asked, done), f.cpu+f.sending(), f.m.Cores) > idle {
 		return none(0, "requests wait for a core and for a slot: two queues, one behind the other")

@@ -90,8 +90,17 @@ func (f *facts) room() int {
 			return front.PerInstance*c.Instances() + front.Queue
 		}
 	}
-	if c.Model.Name == "cgi" {
-		return max(1, c.Instances()) * (c.Settings.Int("children") + c.Settings.Int("queue"))
+	queue := setting(c.Settings, "queue", 0)
+	switch c.Model.Name {
+	case "cgi":
+		return max(1, c.Instances()) * (c.Settings.Int("children") + queue)
+	case "fastcgi", "scgi", "uwsgi":
+		switch {
+		case c.Settings["mpx"] == "on":
+			return c.Slots()
+		case queue > 0:
+			return c.Slots() + max(1, c.Instances())*queue
+		}
 	}
 	return 0
 }

@@ -103,6 +103,11 @@ func (f *facts) stage(i int) Prediction {
 	if i > 0 && p.Method == Formula && f.remembers(i) {
 		p = none(i, "the stage begins with what the one before it has left")
 	}
+	if p.Method == Formula {
+		if why := f.bounded(i, p); why != "" {
+			p = none(i, "%s", why)
+		}
+	}
 	p.Stage = i
 	if p.Method == Formula {
 		f.unhurried(&p)
@@ -115,10 +120,15 @@ func (f *facts) stage(i int) Prediction {
 // takes: below, it is the scheduler's and the network's business.
 const unseen = time.Millisecond
 
+// brief says whether a request that nothing holds up is over at once. That it
+// takes CPU time says little then: an idle server's is mostly its clock's.
+func (f *facts) brief() bool {
+	return f.wait == 0 && (f.cpu < unseen.Seconds() || f.costs.Own && f.work == 0)
+}
+
 // unhurried leaves out the response times of requests that nothing holds up.
 func (f *facts) unhurried(p *Prediction) {
-	short := f.cpu < unseen.Seconds() || f.costs.Own && f.work == 0 // an idle server's CPU time is mostly its clock's
-	if f.wait > 0 || !short || p.Utilisation > .9 || len(p.Response) == 0 {
+	if !f.brief() || p.Utilisation > .9 || len(p.Response) == 0 {
 		return
 	}
 	p.Response = nil

@@ -133,7 +133,7 @@ func TestFormulas(t *testing.T) {
 		{"hello", "async", of("/cpu?units=100", poisson(300, time.Minute)), computing, -1, "give up", nan, nan},
 		{"hello", "eventloop", of("/cpu?units=50", poisson(180, 10*time.Minute)), computing, -1, "M/G/1", 180, theory.MD1(180, .005).Response()},
 		{"hello", "eventloop", of("/cpu?units=50", poisson(250, 2*time.Second)), computing, -1, "threads/D", 200, nan},
-		{"hello", "eventloop:pool=8", of("/cpu?units=50", poisson(180, 10*time.Minute)), computing, -1, "M/G/∞", 180, .005},
+		{"hello", "eventloop:pool=8", of("/cpu?units=50", poisson(180, 10*time.Minute)), computing, -1, "meet before the cores", nan, nan},
 		{"hello", "eventloop", of("/wait?ms=50", users(9000, 0)), Costs{Request: 20 * time.Microsecond, Known: true}, -1, "threads/D", 50_000, .18},
 		{"hello", "eventloop", of("/block?ms=200", users(2, time.Second)), Costs{}, -1, "asymptotic", 2 / 1.2, .2},
 		{"hello", "eventloop", of("/block?ms=200", users(20, 0)), Costs{}, -1, "threads/S", 5, 4},
