@@ -29,6 +29,7 @@ type Calibration struct {
 	Late    time.Duration    `json:"late"`    // by which a sleep takes longer than it was meant to
 	Date    time.Time        `json:"date"`    // of the unit
 	Models  map[string]Price `json:"models"`  // by what decides of them, see priceOf
+	cores   int
 }
 
 // A Price is what a request for the least there is (/hello, or a message's echo)
@@ -51,7 +52,7 @@ func calibrationFile() (string, error) {
 // LoadCalibration reads what was measured here before; nothing, if nothing was,
 // or the machine is another.
 func LoadCalibration(here scenarios.Environment) (*Calibration, error) {
-	c := &Calibration{Machine: fmt.Sprintf("%s, %d cores, %s", here.CPU, here.Cores, runtime.Version()), Models: map[string]Price{}}
+	c := &Calibration{Machine: fmt.Sprintf("%s, %d cores, %s", here.CPU, here.Cores, runtime.Version()), Models: map[string]Price{}, cores: here.Cores}
 	name, err := calibrationFile()
 	if err != nil {
 		return nil, err
@@ -67,6 +68,7 @@ func LoadCalibration(here scenarios.Environment) (*Calibration, error) {
 	if json.Unmarshal(b, &kept) != nil || kept.Machine != c.Machine || kept.Models == nil {
 		return c, nil // it can be measured again
 	}
+	kept.cores = here.Cores
 	return &kept, nil
 }
 
@@ -208,7 +210,7 @@ func (c *Calibration) Costs(sc *scenarios.Scenario, m *servers.Configured) Costs
 	p, ok := c.Models[priceOf(sc, m)]
 	costs := Costs{Unit: c.Unit, Late: c.Late, Request: p.Server, Sending: p.Generator, Known: ok}
 	if ok {
-		costs.Source = "calibrated here on " + p.Date.Format(time.DateOnly)
+		costs.Source, costs.Cores = "calibrated here on "+p.Date.Format(time.DateOnly), c.cores
 	}
 	return costs
 }

@@ -3,6 +3,7 @@ package predict
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,9 +79,13 @@ func TestCalibrationIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Costs{Request: 5, Sending: 7, Unit: time.Millisecond, Late: time.Microsecond, Known: true, Source: "calibrated here on 2026-02-03"}
+	want := Costs{Request: 5, Sending: 7, Unit: time.Millisecond, Late: time.Microsecond, Known: true, Source: "calibrated here on 2026-02-03", Cores: 3}
 	if got := again.Costs(hello, async); again.Lacks(hello, async) || got != want {
 		t.Errorf("kept: %+v, want %+v", got, want)
+	}
+	hello.Stages[0].UsersFrom = 1000
+	if p := Cell(hello, async, Machine{Cores: 64}, want)[0]; !strings.Contains(p.Rests, "on 3 cores, and taken to be the same on 64") {
+		t.Errorf("of costs that are another machine's it says no more than %q", p.Rests)
 	}
 	if !again.Lacks(find(t, "churn"), async) || !again.Lacks(websocket, async) {
 		t.Error("the price of a request on a kept connection is taken for another's")

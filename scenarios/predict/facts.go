@@ -262,6 +262,9 @@ func (f *facts) rests() string {
 	if f.costs.Source != "" {
 		cpu += ", " + f.costs.Source
 	}
+	if n := f.costs.Cores; n > 0 && n != f.m.Cores {
+		cpu += fmt.Sprintf(" on %d cores, and taken to be the same on %d", n, f.m.Cores)
+	}
 	return join(rests, cpu)
 }
 

@@ -42,6 +42,9 @@ type Costs struct {
 	// what any request takes.
 	Own    bool   `json:"own"`
 	Source string `json:"source"` // where they are from, in words
+	// Cores is how many there were where they are from; 0 = as many as the machine
+	// has.
+	Cores int `json:"cores,omitempty"`
 	// Late is by how much a sleep on the machine takes longer than it was meant
 	// to: what an application waits for is over later by that.
 	Late time.Duration `json:"late"`
