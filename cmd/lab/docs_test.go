@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"gatewaylab/scenarios"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -134,6 +136,31 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	if ran < 5 {
 		t.Errorf("found %d lab commands in the README", ran)
+	}
+}
+
+// The README's table of lessons is the scenarios' own.
+func TestReadmeLessons(t *testing.T) {
+	all, err := scenarios.Library()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d+) \|.*\| ([^|]*) \|$`).FindAllStringSubmatch(readText(t, "../../README.md"), -1) {
+		rows[row[1]] = row[2]
+	}
+	lessons := 0
+	for _, sc := range all {
+		if sc.Lesson == 0 {
+			continue
+		}
+		lessons++
+		if row := rows[strconv.Itoa(sc.Lesson)]; !strings.Contains(row, "`"+sc.Name+"`") {
+			t.Errorf("lesson %d is %s; its row says %q", sc.Lesson, sc.Name, row)
+		}
+	}
+	if lessons < 12 {
+		t.Errorf("found %d lessons", lessons)
 	}
 }
 
