@@ -122,7 +122,7 @@ func (f *facts) exceeds(st *load.Stage, p Prediction, most int) bool {
 	n := theory.Little(st.From, mean)
 	switch {
 	case !st.Poisson:
-		return math.Ceil(n-.01) > float64(most)
+		return math.Ceil(n)+1 > float64(most) // one comes as another goes
 	case f.slots == 0 && p.Queue == 0: // as many as there are: Poisson, too
 		return n+deviations*math.Sqrt(n)+1 > float64(most)
 	}
@@ -137,6 +137,9 @@ func (f *facts) exceeds(st *load.Stage, p Prediction, most int) bool {
 // slot.
 func (f *facts) outside(st *load.Stage) string {
 	waiting := st.UsersFrom - f.slots*f.split - setting(f.c.Settings, "queue", 0)
+	if f.c.Model.Name == "threads" && f.slots > 0 && waiting > 0 {
+		return "connections that were accepted are served first, again and again, and those that wait for that not at all"
+	}
 	if n := f.backlog(); n > 0 && waiting > n {
 		return fmt.Sprintf("%d users wait for a %s, and the listen queue holds %d connections", waiting, f.c.Model.Noun, n)
 	}

@@ -64,9 +64,9 @@ func (f *facts) open(st *load.Stage) Prediction {
 		return none(0, "nothing is known of what a request takes")
 	case rate >= least.rate:
 		return f.overload(st, least)
-	case f.threads > 0 && (f.blocked.Mean > 0 || !f.pooled() && rate > idle*f.threaded()):
+	case f.threads > 0 && (f.blocked.Mean > 0 || !f.pooled() && f.meets(rate)):
 		return f.loop(st)
-	case rate > idle*f.threaded():
+	case f.pooled() && f.meets(rate):
 		return none(0, "requests wait for the loop, and then for a thread of its pool")
 	case cores > 0.7 || !f.brief() && (theory.MMC{Rate: rate, Service: computes, Servers: f.m.Cores}).Wait() > trifle*s:
 		if f.slots == 0 {
@@ -88,6 +88,17 @@ func (f *facts) open(st *load.Stage) Prediction {
 	return f.queue(st)
 }
 
+// meets says whether requests at that rate wait for the thread of their loop,
+// which does the server's own work itself though a pool does the application's.
+func (f *facts) meets(rate float64) bool {
+	if f.brief() {
+		return rate > idle*f.threaded()
+	}
+	q := theory.MGC{Rate: rate / float64(f.split), Service: f.holds(), Servers: f.threads}
+	own := theory.MD1(rate/float64(max(1, f.c.Instances())), f.costs.Request.Seconds())
+	return q.Wait() > trifle*f.held.Mean || f.pooled() && own.Wait() > trifle*f.held.Mean
+}
+
 func quantiles() map[string]float64 { return map[string]float64{"p50": .5, "p90": .9, "p99": .99} }
 
 // queue is an open stage before slots.
@@ -106,6 +117,9 @@ func (f *facts) queue(st *load.Stage) Prediction {
 	if settles := theory.Settling(rate, f.held, f.slots); st.For.Seconds() < settled*settles {
 		return none(0, "at %.0f %% a queue takes some %s to forget how it began; a stage of %v is too short for a formula of the long run",
 			100*rho, said(settles), st.For)
+	}
+	if f.parts() && (theory.MGC{Rate: rate, Service: f.held, Servers: f.slots}).Wait() > trifle/2*s {
+		return none(0, "%s", ownQueues)
 	}
 	const queued = "Poisson arrivals, one queue without bound, first come first served"
 	switch {
@@ -131,6 +145,14 @@ func (f *facts) queue(st *load.Stage) Prediction {
 	return f.whole(formula(fmt.Sprintf("M/G/%d (Lee & Longton)", f.slots), queued+"; an approximation", st.From, q.Response()).with(rho, q.Queue()))
 }
 
+// parts says whether a connection is one process's from the moment it is
+// accepted, and with it its requests, though another's threads are free.
+func (f *facts) parts() bool {
+	return f.c.Model.Name == "threads" && f.c.Settings.Int("workers") > 1
+}
+
+const ownQueues = "a connection is one worker's, and its requests wait for that one's threads though others are free"
+
 const unevenly = "evenly spaced arrivals that are split at random are neither evenly spaced at an instance nor random"
 
 // whole makes of one of the queues that arrivals are split among all of them.
@@ -147,6 +169,9 @@ func (f *facts) whole(p Prediction) Prediction {
 func (f *facts) overload(st *load.Stage, least limit) Prediction {
 	done, growth := least.rate, st.From-least.rate
 	length := (f.sc.Warmup + st.For).Seconds()
+	if (st.Poisson || f.random) && st.From < (1+knee/2)*done {
+		return none(0, "as much comes as can just be done, and how long the queue gets is a matter of chance")
+	}
 	if last := growth / st.From * length * st.From / done; last > f.sc.Timeout.Seconds() {
 		return none(0, "more comes than can be done, and clients give up before it is their turn")
 	}
@@ -269,7 +294,11 @@ func (f *facts) throughput(st *load.Stage, inside int, wait, computes float64) (
 		}
 	case computes > 0 && f.wait+think == 0:
 		l = limit{"cores/D", "the cores do nothing else, and are never idle", theory.Ceiling(cores, computes)}
-		if own := theory.Ceiling(inside, f.cpu); own < l.rate {
+		each := f.cpu
+		if inside == n { // who sends computes as well, and nobody answers meanwhile
+			each = computes
+		}
+		if own := theory.Ceiling(inside, each); own < l.rate {
 			l, busy = limit{"c/D", threads, own}, true
 		}
 		if own := f.threaded(); own < l.rate {
@@ -366,8 +395,14 @@ func (f *facts) sources(st *load.Stage) Prediction {
 		}
 		return p.with(theory.Utilisation(x, f.held.Mean, f.slots), theory.Little(x, r-f.held.Mean))
 	}
+	if f.held.Mean == 0 {
+		return formula("N = X·R", "users think, and an answer takes next to no time", asked, math.NaN()).with(math.NaN(), 0)
+	}
 	q := theory.FiniteSource{Users: st.UsersFrom, Think: st.Think.Seconds(), Service: f.held.Mean, Servers: f.slots}
 	x, r, waits := q.Solve()
+	if f.parts() && waits > .05 {
+		return none(0, "%s", ownQueues)
+	}
 	if !(f.memory && st.ThinkExponential) && waits > .05 {
 		return none(0, "think and service times are not both exponential, and users meet before the workers")
 	}
