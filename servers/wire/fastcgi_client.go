@@ -128,8 +128,9 @@ func (c *FastCGI) Close() {
 // is sent, without, all.
 //
 // When ctx ends, or Close is called before the answer's end, the request is
-// aborted: by ABORT_REQUEST where others use the connection or will, else by
-// closing it. After Close nothing more is read from body, but a Read of it may
+// aborted: by ABORT_REQUEST where others use the connection, by that and then
+// by closing it where they would have used it next, else by closing it at once.
+// After Close nothing more is read from body, but a Read of it may
 // be in progress.
 //
 // The answer ends with io.EOF only if the responder has ended it in order, and

@@ -274,9 +274,10 @@ func (a *ownAnswer) settle(wanted bool) {
 	}
 	switch {
 	case !a.sending.halt(), a.broken, !a.client.o.Reuse,
-		a.ended && !a.sending.sent(): // many responders don't look for the end of what they haven't read
+		a.ended && !a.sending.sent(), // many responders don't look for the end of what they haven't read
+		a.ended && !wanted:           // the deadline that ctx's end sets may be yet to come
 		a.conn.Close()
-	case a.ended && wanted:
+	case a.ended:
 		a.client.give(a.ownConn)
 	default:
 		go a.abort(wanted)
@@ -285,35 +286,27 @@ func (a *ownAnswer) settle(wanted bool) {
 	a.leave()
 }
 
-// abort keeps the connection if the responder ends the request soon: by
-// itself, if all was read that was wanted, or because it is told to.
+// abort keeps the connection if all was read that was wanted and the responder
+// ends the request soon by itself. Else it is told to, and the connection
+// closed: the end that comes may have been under way already, and a responder
+// that reads ABORT_REQUEST where it expects the next request takes it for
+// nonsense, and closes under what follows.
 func (a *ownAnswer) abort(wanted bool) {
 	a.reading.Lock()
 	defer a.reading.Unlock()
 	defer a.leave()
-	err := errUntold
-	if wanted && a.left == 0 {
-		err = a.drain(endGrace)
-	}
-	if err != nil && !a.broken {
-		if err = a.conn.SetDeadline(time.Now().Add(abortGrace)); err == nil {
-			_, err = a.conn.Write(AppendRecord(nil, AbortRequest, ownID, nil))
-		}
-		if err == nil {
-			err = a.drain(abortGrace)
-		}
-	}
-	if err == nil {
-		err = a.conn.SetDeadline(time.Time{})
-	}
-	if err != nil || !a.sending.sent() {
-		a.conn.Close()
+	if wanted && a.left == 0 && a.drain(endGrace) == nil && a.sending.sent() && a.conn.SetDeadline(time.Time{}) == nil {
+		a.client.give(a.ownConn)
 		return
 	}
-	a.client.give(a.ownConn)
+	defer a.conn.Close()
+	if a.ended || a.broken || a.conn.SetDeadline(time.Now().Add(abortGrace)) != nil {
+		return
+	}
+	if _, err := a.conn.Write(AppendRecord(nil, AbortRequest, ownID, nil)); err == nil {
+		_ = a.drain(abortGrace) // its place is taken until it has ended
+	}
 }
-
-var errUntold = errors.New("the responder has not been told")
 
 // drain drops what is left of the answer.
 func (a *ownAnswer) drain(limit time.Duration) error {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -322,3 +323,91 @@ func TestAbort(t *testing.T) {
 type readyConn struct{ net.Conn }
 
 func (c readyConn) Ready() bool { return !alive(c.Conn) }
+
+// lateEnds answers like a responder that reads nothing while it works. A first
+// request that hangs it ends only when that is aborted; the end might as well
+// have been under way before.
+func lateEnds(t *testing.T, answer string) func(net.Conn) error {
+	return func(conn net.Conn) error {
+		in, hangs, aborted := bufio.NewReader(conn), false, false
+		for {
+			h, content, err := readSmall(in)
+			says := ""
+			switch {
+			case err != nil:
+				return nil // the gateway has closed
+			case h.Type == GetValues:
+				says = record(GetValuesResult, 0, "")
+			case aborted:
+				t.Errorf("%v follows ABORT_REQUEST", h.Type)
+				return nil
+			case h.Type == Params && h.Content > 0:
+				hangs = bytes.Contains(content, []byte("HANG"))
+			case h.Type == Stdin && hangs:
+				says = record(Stdout, ownID, answer)
+			case h.Type == Stdin:
+				says = record(Stdout, ownID, answer) + endRecord(ownID, End{})
+			case h.Type == AbortRequest:
+				aborted, says = true, endRecord(ownID, End{})
+			}
+			if _, err := io.WriteString(conn, says); err != nil {
+				return nil
+			}
+		}
+	}
+}
+
+// Nothing is sent behind ABORT_REQUEST on a connection of one's own: who has
+// ended the request before reading that closes the connection.
+func TestAbortIsTheLast(t *testing.T) {
+	const answer = "all of it"
+	for name, tc := range map[string]struct {
+		vars []app.Field
+		ends bool // of the answer, read
+		gone bool // the context, before Close
+		kept bool // the connection
+	}{
+		"the end is late":                    {vars: []app.Field{{Name: "HANG", Value: "1"}}},
+		"and the client gone":                {vars: []app.Field{{Name: "HANG", Value: "1"}}, gone: true},
+		"the client goes with the last byte": {gone: true},
+		"the client goes after the end":      {gone: true, ends: true},
+		"the client stays":                   {kept: true},
+		"and reads to the end":               {ends: true, kept: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, "unix", lateEnds(t, answer))
+			c := NewFastCGI(s.dial, FastCGIOptions{Reuse: true})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			a, err := c.Do(ctx, tc.vars, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(a, make([]byte, len(answer))); err != nil {
+				t.Error(err)
+			}
+			if tc.ends {
+				if n, err := a.Read(make([]byte, 1)); err != io.EOF {
+					t.Errorf("%d more bytes, %v", n, err)
+				}
+			}
+			if tc.gone {
+				cancel()
+			}
+			a.Close()
+			kept := func() bool { c.mu.Lock(); defer c.mu.Unlock(); return len(c.idle) > 0 }
+			over := func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.errs) > 0 }
+			for limit := time.Now().Add(patience); !kept() && !over() && time.Now().Before(limit); {
+				time.Sleep(time.Millisecond)
+			}
+			if kept() != tc.kept {
+				t.Errorf("the connection is kept: %t", kept())
+			}
+			if got, err := ask(t, c.Do, nil, nil); got != answer || err != nil {
+				t.Errorf("the next request: %q, %v", got, err)
+			}
+			c.Close()
+		})
+	}
+}
