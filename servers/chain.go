@@ -17,6 +17,7 @@ type chain struct {
 	folder    string     // private: whoever can't enter it can't reach the model
 	owner     *os.File   // open for as long as the folder is in use
 	listeners []*os.File // nil for one that the model binds itself
+	held      []*os.File // the addresses of those
 	reached   []Upstream // where the models are, in the order of the listeners
 	hops      []Hop
 	front     []*exec.Cmd
@@ -45,15 +46,9 @@ func (c *Configured) link(l *Launch, address string) (_ *chain, err error) {
 	}
 	var upstreams []Upstream
 	for n := range c.listeners() {
-		u, err := ch.listen(c.network(), n)
+		u, err := ch.listen(c, n)
 		if err != nil {
 			return nil, fmt.Errorf("listen for %s: %w", c.Model.Name, err)
-		}
-		if c.binds() {
-			if err := ch.listeners[n].Close(); err != nil {
-				return nil, err
-			}
-			ch.listeners[n] = nil
 		}
 		ch.reached = append(ch.reached, u)
 		hop := c.passes(u)
@@ -157,7 +152,10 @@ func privateFolder() (string, error) {
 
 func socketPath(folder string, n int) string { return filepath.Join(folder, strconv.Itoa(n)+".sock") }
 
-func (ch *chain) listen(network string, n int) (Upstream, error) {
+// listen binds the n-th listener, or holds its address for a program that binds
+// it itself.
+func (ch *chain) listen(c *Configured, n int) (Upstream, error) {
+	network := c.network()
 	if network == "unix" {
 		path := socketPath(ch.folder, n)
 		f, err := process.ListenUnix(path)
@@ -166,6 +164,11 @@ func (ch *chain) listen(network string, n int) (Upstream, error) {
 		}
 		ch.listeners = append(ch.listeners, f)
 		return Upstream{network, path}, nil
+	}
+	if c.binds() {
+		held, addr, err := process.Hold("127.0.0.1:0")
+		ch.held, ch.listeners = append(ch.held, held), append(ch.listeners, nil)
+		return Upstream{network, addr}, err
 	}
 	f, addr, err := process.Listen("127.0.0.1:0")
 	if err != nil {
@@ -189,12 +192,15 @@ func (ch *chain) closeListeners() error {
 	return errors.Join(errs...)
 }
 
-// remove removes the folder with all that is in it.
+// remove removes the folder with all that is in it, and lets the addresses go.
 func (ch *chain) remove() error {
 	if ch == nil || ch.folder == "" {
 		return nil
 	}
 	err := os.RemoveAll(ch.folder)
+	for _, held := range ch.held {
+		err = errors.Join(err, closeOnce(held))
+	}
 	if ch.owner != nil {
 		err = errors.Join(err, ch.owner.Close())
 		ch.owner = nil // an instance may be closed twice

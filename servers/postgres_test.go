@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"gatewaylab/servers/process"
+	"gatewaylab/servers/process/processtest"
 )
 
 // postgresPrograms finds a folder with initdb and postgres: on PATH, or where
@@ -63,7 +63,11 @@ func postgres(t testing.TB) string {
 	if out, err := init.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
-	port := freePort(t)
+	address := processtest.Address(t)
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := command("postgres", "-D", data, "-k", folder, "-h", "127.0.0.1", "-p", port, "-F", "-c", "max_connections=40", "-c", "shared_buffers=64MB")
 	var said strings.Builder
 	server.Stdout, server.Stderr = &said, &said
@@ -77,7 +81,7 @@ func postgres(t testing.TB) string {
 	})
 	go func() { over <- server.Wait() }()
 	t.Cleanup(func() { _ = stopped() })
-	url := fmt.Sprintf("postgres://lab@127.0.0.1:%s/postgres", port)
+	url := fmt.Sprintf("postgres://lab@%s/postgres", address)
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		select {
 		case err := <-over:
@@ -85,7 +89,7 @@ func postgres(t testing.TB) string {
 			t.Fatalf("postgres: %v\n%s", err, said.String())
 		default:
 		}
-		c, err := net.Dial("tcp", "127.0.0.1:"+port)
+		c, err := net.Dial("tcp", address)
 		if err == nil {
 			_ = c.Close()
 			p, err := database()
@@ -105,18 +109,4 @@ func postgres(t testing.TB) string {
 			t.Fatalf("postgres does not answer: %v", err)
 		}
 	}
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, address, err := process.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }

@@ -54,6 +54,7 @@ type Instance struct {
 	group      *process.Group
 	addr       string
 	scheme     string
+	held       *os.File // its address, which a real program binds itself; nil = it is inherited
 	chain      *chain   // nil: there is no front
 	folder     string   // private, of a real program without a front; "" = there is none
 	owner      *os.File // open for as long as the folder is in use
@@ -65,6 +66,7 @@ type Instance struct {
 // Start starts a model and returns when it answers. The listener is bound
 // here and inherited, so there is no race for a port, and a request sent
 // before the server is ready waits in the kernel's queue instead of failing.
+// The address of a program that takes no listener is only held for it.
 func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 	if c.Target != nil {
 		return c.Target.meet(ctx, c)
@@ -84,23 +86,19 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 	if err := checkAddr(addr, l.Expose); err != nil {
 		return nil, err
 	}
-	listener, bound, err := process.Listen(addr)
+	i := &Instance{configured: c, scheme: scheme}
+	listener, err := i.bind(addr)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: listen on %s: %w; choose another --addr or stop what holds it", c.Spec, addr, err)
 	}
-	i := &Instance{configured: c, addr: bound, scheme: scheme}
 	environ, err := i.startServices(ctx, &l)
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", c.Spec, errors.Join(err, closeOnce(listener)))
+		return nil, fmt.Errorf("start %s: %w", c.Spec, errors.Join(err, closeOnce(listener), i.remove()))
 	}
 	launch := process.Launch{Listener: listener, Cores: l.Cores, Log: l.Log, Supervise: l.Supervise, Environ: environ}
 	if c.Front == nil {
 		launch.Commands, err = i.alone(settings, &l)
-		if c.binds() {
-			launch.Listener = nil
-			err = errors.Join(err, listener.Close())
-		}
-	} else if i.chain, err = c.link(&l, bound); err == nil {
+	} else if i.chain, err = c.link(&l, i.addr); err == nil {
 		launch.Commands, launch.Upstreams = i.chain.front, i.chain.behind
 		i.config, i.begun = i.chain.config, i.chain.ready
 	}
@@ -122,6 +120,17 @@ func Start(ctx context.Context, c *Configured, l Launch) (*Instance, error) {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Spec, i.failed(err)), i.Close(0))
 	}
 	return i, nil
+}
+
+// bind binds the address where the instance will answer. There is no listener if
+// the program binds it itself.
+func (i *Instance) bind(addr string) (listener *os.File, err error) {
+	if i.configured.Front == nil && i.configured.binds() {
+		i.held, i.addr, err = process.Hold(addr)
+	} else {
+		listener, i.addr, err = process.Listen(addr)
+	}
+	return listener, err
 }
 
 // alone makes the commands of a model without a front.
@@ -157,23 +166,25 @@ func (i *Instance) allBegun() bool {
 	return true
 }
 
+// closeOnce closes what may be closed already, or nil.
 func closeOnce(f *os.File) error {
+	if f == nil {
+		return nil
+	}
 	if err := f.Close(); !errors.Is(err, os.ErrClosed) {
 		return err
 	}
 	return nil
 }
 
-// remove removes the private folder, with all that is in it.
+// remove removes the private folder, with all that is in it, and lets the
+// address go.
 func (i *Instance) remove() error {
 	err := i.chain.remove()
 	if i.folder != "" {
 		err = errors.Join(err, os.RemoveAll(i.folder))
 	}
-	if i.owner != nil {
-		err = errors.Join(err, closeOnce(i.owner))
-	}
-	return err
+	return errors.Join(err, closeOnce(i.owner), closeOnce(i.held))
 }
 
 // secured is the settings with TLS on, if it is wanted and the model has it,

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"gatewaylab/servers/process/processtest"
 )
 
 // attack runs a and returns its hits in the order in which they ended.
@@ -311,11 +313,7 @@ func TestNothingIsShared(t *testing.T) {
 
 func TestWhatHitsSay(t *testing.T) {
 	t.Parallel()
-	refused, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = refused.Close()
+	refused := processtest.Address(t)
 	reply := func(s string) string { return scripted(t, answer(s)) }
 	for _, c := range []struct {
 		name, url, method string
@@ -328,7 +326,7 @@ func TestWhatHitsSay(t *testing.T) {
 		{"overload", reply("HTTP/1.1 503 Too Busy\r\nContent-Length: 4\r\n\r\nbusy"), "", Hit{Code: 503, Bytes: 4, Kind: "status 503", Err: "503 Too Busy"}},
 		{"no reason", reply("HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n"), "", Hit{Code: 404, Kind: "status 404", Err: "404"}},
 		{"half a body", reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), "", Hit{Code: 200, Bytes: 4, Kind: KindClosed, Err: "unexpected EOF"}},
-		{"refused", "http://" + refused.Addr().String(), "", Hit{Kind: KindRefused}},
+		{"refused", "http://" + refused, "", Hit{Kind: KindRefused}},
 		{"malformed", reply("rubbish rubbish\r\n\r\n"), "", Hit{Kind: KindMalformed}},
 		{"timeout", hanging(t), "", Hit{Kind: KindTimeout}},
 	} {

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"gatewaylab/servers/process/processtest"
 )
 
 // aside runs crowds beside a load of nearly nothing until enough says so of
@@ -646,16 +648,9 @@ func TestCrowdsAreCut(t *testing.T) {
 	} {
 		for _, last := range []string{"open", "closed", "cancelled"} {
 			t.Run(name+", "+last, func(t *testing.T) {
-				var url string
+				url := "http://" + processtest.Address(t) + "/"
 				if server != nil {
 					url = scripted(t, server)
-				} else {
-					ln, err := net.Listen("tcp", "127.0.0.1:0")
-					if err != nil {
-						t.Fatal(err)
-					}
-					_ = ln.Close()
-					url = "http://" + ln.Addr().String() + "/"
 				}
 				srv := newHello(t)
 				stages := looping(2, 150*time.Millisecond)
@@ -699,14 +694,15 @@ func TestCrowdsAreCut(t *testing.T) {
 
 func TestCrowdsSurviveARestart(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	crowds := all("http://" + ln.Addr().String() + "/")
+	addr := processtest.Address(t)
+	crowds := all("http://" + addr + "/")
 	var srv *httptest.Server
 	var answered [4]atomic.Int64
-	serve := func(ln net.Listener) {
+	serve := func() error {
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			return err
+		}
 		for i := range answered {
 			answered[i].Store(0)
 		}
@@ -717,11 +713,14 @@ func TestCrowdsSurviveARestart(t *testing.T) {
 			sayHi(w, r)
 		})}}
 		srv.Start()
+		return nil
 	}
 	for i := range crowds {
-		crowds[i].Request.URL = strings.Replace(crowds[i].Request.URL, ln.Addr().String()+"/", ln.Addr().String()+"/"+string(crowds[i].Kind), 1)
+		crowds[i].Request.URL = "http://" + addr + "/" + string(crowds[i].Kind)
 	}
-	serve(ln)
+	if err := serve(); err != nil {
+		t.Fatal(err)
+	}
 	defer func() { srv.Close() }()
 	served := func() bool {
 		for i := range answered {
@@ -745,13 +744,8 @@ func TestCrowdsSurviveARestart(t *testing.T) {
 			srv.CloseClientConnections()
 			srv.Close()
 		case !up && !slices.ContainsFunc(hits, func(of []Hit) bool { return !refused(of) }):
-			ln, err := net.Listen("tcp", ln.Addr().String())
-			if err != nil {
-				t.Errorf("listen again: %v", err)
-				return true
-			}
-			serve(ln)
-			up, again = true, true
+			again = serve() == nil // a child that is being forked may still have the old listener
+			up = again
 		}
 		return false
 	}, crowds...)

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"gatewaylab/servers/process/processtest"
 )
 
 func bothH2(t *testing.T, test func(*testing.T, Protocol)) {
@@ -262,14 +264,7 @@ func answered(f *http2.Framer, stream uint32) {
 }
 
 func TestH2Errors(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := "http://" + free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	nobody := "http://" + processtest.Address(t)
 	reset := func(code http2.ErrCode) string {
 		return framed(t, func(_ *testing.T, f *http2.Framer, next func() uint32) {
 			for id := next(); id != 0; id = next() {

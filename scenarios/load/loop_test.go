@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatewaylab/servers/process/processtest"
 )
 
 // ways are how users can be sent off: on loops, and, since they think for a
@@ -57,12 +59,7 @@ func TestLoopsAndGoroutinesAgree(t *testing.T) {
 		})
 	}
 	t.Run("refused", func(t *testing.T) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		url := "http://" + ln.Addr().String() + "/"
-		_ = ln.Close()
+		url := "http://" + processtest.Address(t) + "/"
 		seen := map[string]string{}
 		for way, stage := range ways(1, time.Second) {
 			seen[way] = firstHits(t, url, stage)

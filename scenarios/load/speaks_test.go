@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatewaylab/servers/process/processtest"
 )
 
 // path is what a protocol's exchange is tried with.
@@ -63,13 +65,7 @@ func TestSpeaks(t *testing.T) {
 		_, _ = io.WriteString(c, "220 mail.test at your service\r\n")
 		_, _ = io.Copy(io.Discard, in)
 	})
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := gone.Close(); err != nil {
-		t.Fatal(err)
-	}
+	gone := processtest.Address(t)
 	busy := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
 	crowded := newProtoServer(t, H2C, busy, nil)
 	secure := newProtoServer(t, H2, busy, nil)
@@ -85,10 +81,10 @@ func TestSpeaks(t *testing.T) {
 		protocol   Protocol
 		want       string
 	}{
-		{"HTTP/1.1 is not asked for", gone.Addr().String(), HTTP1, ""},
-		{"nobody there", gone.Addr().String(), H2C, told},
-		{"nobody there", gone.Addr().String(), H2, told},
-		{"nobody there", gone.Addr().String(), WebSocket, told},
+		{"HTTP/1.1 is not asked for", gone, HTTP1, ""},
+		{"nobody there", gone, H2C, told},
+		{"nobody there", gone, H2, told},
+		{"nobody there", gone, WebSocket, told},
 		{"hangs up", off(hangUp), H2C, "closed the connection"},
 		{"hangs up", off(hangUp), H2, "no TLS: closed the connection"},
 		{"hangs up", off(hangUp), WebSocket, "closed the connection"},

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"gatewaylab/servers/process/processtest"
 )
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -255,12 +257,7 @@ func TestAnswerAndCloseWithoutReading(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	t.Run(KindRefused, func(t *testing.T) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = ln.Close()
-		_, _, err = get(t, newTransport(t, patient), "http://"+ln.Addr().String())
+		_, _, err := get(t, newTransport(t, patient), "http://"+processtest.Address(t))
 		if kindOf(err) != KindRefused {
 			t.Error(err)
 		}

@@ -5,10 +5,8 @@ package interop
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -285,38 +283,4 @@ func answered(t *testing.T, s *site, g *process.Group) *site {
 	return nil
 }
 
-// onPort starts a program that must bind its port by itself, on one that is
-// free, again if somebody else was quicker.
-func onPort(t *testing.T, start func(t *testing.T, addr string) (*process.Group, error)) (*process.Group, string) {
-	t.Helper()
-	var errs []error
-	for range 5 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := l.Addr().String()
-		l.Close()
-		g, err := start(t, addr)
-		if err == nil {
-			return g, addr
-		}
-		errs = append(errs, err)
-	}
-	t.Fatal(fmt.Errorf("no port: %w", errors.Join(errs...)))
-	return nil, ""
-}
-
 func isRoot() bool { return os.Geteuid() == 0 }
-
-// binds waits until a program listens, or has ended.
-func binds(g *process.Group, addr string) error {
-	err := eventually("a listener on "+addr, func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil || g.Err() != nil
-	})
-	return errors.Join(err, g.Err())
-}

@@ -9,6 +9,7 @@ import (
 
 	"gatewaylab/servers"
 	"gatewaylab/servers/process"
+	"gatewaylab/servers/process/processtest"
 )
 
 // behindNginx is a row's site: nginx before a model, as the lab sets it up,
@@ -46,12 +47,10 @@ func behindApache(spec, module string) func(*testing.T) *site {
 
 func apache(t *testing.T, config map[string]any) (g *process.Group, addr string) {
 	t.Helper()
-	return onPort(t, func(t *testing.T, addr string) (*process.Group, error) {
-		config["Root"], config["Listen"] = isRoot(), addr
-		file := configure(t, config["Dir"].(string), "apache.conf", config)
-		g := foreign(t, nil, "apache2", "-X", "-DFOREGROUND", "-f", file)
-		return g, binds(g, addr)
-	})
+	addr = processtest.Address(t)
+	config["Root"], config["Listen"] = isRoot(), addr
+	file := configure(t, config["Dir"].(string), "apache.conf", config)
+	return foreign(t, nil, "apache2", "-X", "-DFOREGROUND", "-f", file), addr
 }
 
 // lighttpdRunning has lighttpd run our CGI program.

@@ -1,4 +1,4 @@
-// Package processtest runs tests that mostly wait for other processes.
+// Package processtest is for tests that mostly wait for other processes.
 package processtest
 
 import (
