@@ -106,7 +106,7 @@ func TestWorkersLeaveAfterMaxRequests(t *testing.T) {
 }
 
 func TestHungWorkerIsReplacedAndOthersServe(t *testing.T) {
-	s := prefork(t, 2, "timeout=500ms")
+	s := prefork(t, 2, "timeout=2s") // or one that boots late hangs, too
 	hung := waits(t, s, "/hang")
 	stop := load(t, s.addr)
 	until(t, "it is replaced", func() bool {
@@ -192,7 +192,8 @@ func TestStopKillsHungWorker(t *testing.T) {
 }
 
 func TestSilentClientHoldsWorkerOnlyForTimeout(t *testing.T) {
-	s := prefork(t, 1, "timeout=400ms")
+	t.Parallel()
+	s := prefork(t, 1, "timeout=2s")
 	for _, begin := range []string{"", "GET / HTTP/1.1\r\nHost:", "POST /upload HTTP/1.1\r\nHost: lab\r\nContent-Length: 5\r\n\r\nab"} {
 		c, err := net.Dial("tcp", s.addr)
 		if err != nil {
@@ -217,8 +218,9 @@ func TestSilentClientHoldsWorkerOnlyForTimeout(t *testing.T) {
 }
 
 func TestSlowStreamIsNotTakenForHanging(t *testing.T) {
-	s := prefork(t, 1, "timeout=500ms")
-	if err := get(s.addr, "/stream?chunks=8&every=150"); err != nil {
+	t.Parallel()
+	s := prefork(t, 1, "timeout=2s")
+	if err := get(s.addr, "/stream?chunks=8&every=500"); err != nil {
 		t.Error(err)
 	}
 	if n := s.Board().Read().Restarts; n != 0 {

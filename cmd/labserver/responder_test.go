@@ -170,11 +170,13 @@ func TestUWSGIBuffer(t *testing.T) {
 // Peers that are slow or silent hold every worker, but no longer than timeout;
 // silent ones that speak FastCGI hold none.
 func TestSlowGatewayHoldsResponderOnlyForTimeout(t *testing.T) {
+	t.Parallel()
 	eachResponder(t, func(t *testing.T, name string) {
 		if strings.HasSuffix(name, "shared") {
 			return // where a connection holds no worker; its time limits are looked at in package wire
 		}
-		s, g := respond(t, name, "workers=1", "timeout=400ms")
+		t.Parallel()
+		s, g := respond(t, name, "workers=1", "timeout=2s")
 		for _, begin := range []string{"", responders[name].silent} {
 			c, err := net.Dial("tcp", s.addr)
 			if err != nil {
@@ -346,7 +348,8 @@ func TestKeptConnectionOutlivesItsWorker(t *testing.T) {
 // A request that hangs in a worker with others beside it is given up in time,
 // and costs the others nothing.
 func TestSharedWorkerGivesUpWhatHangs(t *testing.T) {
-	s, g := respond(t, "fastcgi shared", "workers=1", "timeout=1s")
+	t.Parallel()
+	s, g := respond(t, "fastcgi shared", "workers=1", "timeout=3s")
 	hung := make(chan string, 1)
 	go func() {
 		got, err := asks(t, g, "/hang", "")

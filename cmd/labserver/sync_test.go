@@ -65,7 +65,7 @@ func drip(t *testing.T, addr, begin, text string) net.Conn {
 func TestDrippingClientIsGivenUp(t *testing.T) {
 	t.Parallel()
 	const long = 3000 // bytes: a minute
-	eachSyncModel(t, []string{"timeout=300ms"}, func(t *testing.T, s *server) {
+	eachSyncModel(t, []string{"timeout=2s"}, func(t *testing.T, s *server) {
 		for _, c := range []struct{ what, begin, rest string }{
 			{"a head", "GET /hello HTTP/1.1\r\nHost: lab\r\nX: ", strings.Repeat("x", long)},
 			{"a body", fmt.Sprintf("POST /upload HTTP/1.1\r\nHost: lab\r\nContent-Length: %d\r\n\r\n", long), strings.Repeat("x", long)},
@@ -87,7 +87,8 @@ func TestDrippingClientIsGivenUp(t *testing.T) {
 // A client that doesn't read its answer is given up when the kernel's buffers
 // are full.
 func TestClientThatDoesNotReadIsGivenUp(t *testing.T) {
-	eachSyncModel(t, []string{"timeout=300ms"}, func(t *testing.T, s *server) {
+	t.Parallel()
+	eachSyncModel(t, []string{"timeout=2s"}, func(t *testing.T, s *server) {
 		c, err := net.Dial("tcp", s.addr)
 		if err != nil {
 			t.Fatal(err)

@@ -94,7 +94,8 @@ func TestIdleConnectionsHoldNoThread(t *testing.T) {
 }
 
 func TestIdleConnectionsAreClosed(t *testing.T) {
-	s := threads(t, 1, 1, "keepalive=300ms", "timeout=500ms")
+	t.Parallel()
+	s := threads(t, 1, 1, "keepalive=300ms", "timeout=2s")
 	silent, kept := call(t, s.addr), call(t, s.addr)
 	kept.send(t, "/hello")
 	kept.read(t)
@@ -315,7 +316,8 @@ func TestThreadsLeaveAfterMaxRequests(t *testing.T) {
 // The heartbeat is the process's: a hung request goes unnoticed, a process that
 // can't run is replaced with all its threads.
 func TestThreadsHeartbeatIsTheProcesss(t *testing.T) {
-	s := threads(t, 2, 2, "timeout=500ms")
+	t.Parallel()
+	s := threads(t, 2, 2, "timeout=2s")
 	hung := waits(t, s, "/hang")
 	hangs := 0
 	for _, slot := range s.Board().Read().Slots {
