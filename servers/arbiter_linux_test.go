@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"gatewaylab/servers"
 )
@@ -175,7 +176,11 @@ func TestArbitersStop(t *testing.T) {
 				load := requests(t, inst, 1, "/hello")
 				held := make(chan outcome, 1)
 				first := make(chan struct{})
-				go func() { held <- streamed(t, inst, first) }()
+				every := time.Second
+				if status == 0 {
+					every = never
+				}
+				go func() { held <- streamed(t, inst, every, first) }()
 				<-first
 				load.pass(t, 10)
 				if err := inst.Signal(sig); err != nil {

@@ -5,12 +5,14 @@ package servers_test
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gatewaylab/servers"
 )
@@ -58,7 +60,11 @@ func TestCrashOfReal(t *testing.T) {
 			needs(t, spec)
 			inst := launch(t, spec)
 			held, first := make(chan outcome, 1), make(chan struct{})
-			go func() { held <- streamed(t, inst, first) }()
+			every := time.Second
+			if want.hurts {
+				every = never
+			}
+			go func() { held <- streamed(t, inst, every, first) }()
 			<-first
 			if got := get(t.Context(), inst, "/crash"); got.status != want.crash {
 				t.Errorf("the crash: %+v, want status %d", got, want.crash)
@@ -210,11 +216,14 @@ func toStranger(t *testing.T, inst *servers.Instance, sent string) (status int) 
 	return resp.StatusCode
 }
 
+// never is when the second piece of an answer comes that is to be cut off.
+const never = 30 * time.Second
+
 // streamed takes an answer in two pieces, and says when it has the first.
-func streamed(t *testing.T, inst *servers.Instance, first chan<- struct{}) outcome {
+func streamed(t *testing.T, inst *servers.Instance, every time.Duration, first chan<- struct{}) outcome {
 	begun := sync.OnceFunc(func() { close(first) })
 	defer begun()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, inst.URL()+"/stream?chunks=2&every=1000", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("%s/stream?chunks=2&every=%d", inst.URL(), every.Milliseconds()), nil)
 	if err != nil {
 		return outcome{err: err}
 	}
