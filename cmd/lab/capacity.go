@@ -107,7 +107,7 @@ func (f *capacityFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.trials, "trials", usualTrials, "trials that must agree at each end, and of each point of a curve; fewer than 6 give no 95 % interval")
 	fs.IntVar(&f.most, "most", 80, "trials after which a model's search stops, with what it knows")
 	fs.BoolVar(&f.poisson, "poisson", false, "arrivals at random moments in place of evenly spaced ones (default: as the scenario says)")
-	fs.BoolVar(&f.curve, "curve", true, "measure response times from 50 % of the rate found to 120 %, for the knee")
+	fs.BoolVar(&f.curve, "curve", true, "measure response times from 50 % of the rate found to 120 %, for the knee; never with --tune")
 	fs.BoolVar(&f.quick, "quick", false, "2 trials, of 1 s, no curve: a first idea, without 95 % intervals")
 	fs.DurationVar(&f.window, "for", 2*time.Second, "measuring window of a trial")
 	fs.DurationVar(&f.warmup, "warmup", 0, "traffic before the window, discarded (default: the scenario's)")
@@ -180,6 +180,8 @@ func (f *capacityFlags) check(changed func(string) bool, specs []string) error {
 		return errPinTarget
 	case f.users != "" && len(f.tune) > 0:
 		return errors.New("--users raises the users of a closed loop and --tune searches for rates: give one of them")
+	case len(f.tune) > 0 && changed("curve") && f.curve:
+		return errors.New("--tune draws no curves: leave --curve out, and draw that of the best setting afterwards")
 	case len(f.tune) > 0 && len(specs) != 1:
 		return fmt.Errorf("--tune tries settings of one model: name one, found %d", len(specs))
 	case f.trials < 1 || f.trials > 100:

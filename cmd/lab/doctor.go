@@ -44,7 +44,7 @@ Exit status: 0 the lab runs here, whatever optional servers are missing or fail;
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: modelArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := f.check(args); err != nil {
+			if err := f.check(c.Flags().Changed, args); err != nil {
 				return misuse(c, err)
 			}
 			targets, err := f.target.read()
@@ -82,9 +82,14 @@ Exit status: 0 the lab runs here, whatever optional servers are missing or fail;
 	return cmd
 }
 
-func (f *doctorFlags) check(args []string) error {
+func (f *doctorFlags) check(changed func(string) bool, args []string) error {
 	if f.measure && (len(args) > 0 || f.installPlan || len(f.target.targets) > 0) {
 		return errors.New("--measure is about the machine alone: leave models, targets and --install-plan out")
+	}
+	for _, flag := range []string{"format", "target", "within"} {
+		if f.installPlan && changed(flag) {
+			return fmt.Errorf("--install-plan prints one line and tries nothing: leave --%s out", flag)
+		}
 	}
 	if f.within < time.Second {
 		return fmt.Errorf("--within %s: expected 1s or more", f.within)

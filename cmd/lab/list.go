@@ -39,8 +39,8 @@ waits, and what is expected.`,
 				what = args[0]
 			}
 			if schema {
-				if what != "scenarios" {
-					return misuse(c, errors.New("--schema is of scenario files: lab list scenarios --schema"))
+				if what != "scenarios" || len(args) > 1 || c.Flags().Changed("format") && format != "json" {
+					return misuse(c, errors.New("--schema is of all scenario files, in JSON: lab list scenarios --schema"))
 				}
 				_, err := s.out.Write(scenarios.FileSchema())
 				return err

@@ -69,7 +69,7 @@ send in place of the scenario's load.` + trafficHelp + exitStatus,
 
 func (f *predictFlags) register(fs *pflag.FlagSet) {
 	f.dash = "off"
-	f.render = renderFlags{plots: "none", theme: "light", dpi: 144, printed: usualFormats[:]}
+	f.render = renderFlags{plots: "none", theme: "light", dpi: 144, printed: usualFormats[:], changed: fs.Changed}
 	fs.StringArrayVar(&f.scenarios, "scenario", nil, "scenario by `NAME|FILE.yaml`; repeatable (default hello, wait, cpu)")
 	fs.IntVar(&f.trials, "trials", 3, "simulated trials, whose medians are shown")
 	fs.DurationVar(&f.window, "for", 0, "measuring window of a trial (default: the scenario's)")

@@ -25,7 +25,8 @@ type renderFlags struct {
 	dpi    int
 	theory bool // hold the results against theory
 
-	printed []string // the formats that there are
+	printed []string               // the formats that there are
+	changed func(flag string) bool // whether it was given
 }
 
 // usualFormats are those of everything that is measured.
@@ -36,7 +37,7 @@ const overviewFormat = "overview"
 
 // register adds the flags; more are formats beside the usual ones.
 func (f *renderFlags) register(fs *pflag.FlagSet, more ...string) {
-	f.printed = append(usualFormats[:], more...)
+	f.printed, f.changed = append(usualFormats[:], more...), fs.Changed
 	usage := "what is printed on stdout: " + strings.Join(f.printed, ", ")
 	if slices.Contains(more, overviewFormat) {
 		usage += " (a page of Markdown, all models against all scenarios)"
@@ -66,6 +67,12 @@ func (f *renderFlags) check() error {
 		if err := oneOf("plots", p, "png", "svg", "none"); err != nil {
 			return err
 		}
+	}
+	switch {
+	case f.changed("dpi") && !slices.Contains(f.formats(), "png"):
+		return fmt.Errorf("--dpi is the resolution of PNG plots, and --plots %s draws none", f.plots)
+	case f.changed("theme") && len(f.formats()) == 0:
+		return fmt.Errorf("--theme is of plots, and --plots %s draws none", f.plots)
 	}
 	return nil
 }

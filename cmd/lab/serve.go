@@ -94,7 +94,7 @@ func newServe(s streams) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&addr, "addr", "127.0.0.1:8000", "address to listen on; port 0 = any free one")
 	f.BoolVar(&expose, "expose", false, "allow an address that other machines can reach: the application can be told to crash, hang and leak")
-	f.BoolVar(&config, "show-config", false, "print the configuration that real programs get, in front and behind, and start nothing")
+	f.BoolVar(&config, "show-config", false, "print the configuration that real programs would get, in front and behind, and start nothing; other flags as without it")
 	back.register(f)
 	f.DurationVar(&grace, "grace", 1500*time.Millisecond, "how long requests in flight may take to finish on Ctrl-C")
 	return cmd

@@ -53,11 +53,8 @@ recorders; to compare how long things take, use lab compare.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: modelArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := oneOf("format", o.format, "text", "json", "md", "mermaid", "html"); err != nil {
+			if err := o.check(c.Flags().Changed); err != nil {
 				return misuse(c, err)
-			}
-			if o.slow && o.format != "text" {
-				return misuse(c, errors.New("--slow shows text; leave --format out"))
 			}
 			models, target, err := traceArgs(args)
 			if err != nil {
@@ -92,6 +89,18 @@ recorders; to compare how long things take, use lab compare.`,
 	f.DurationVar(&o.timeout, "timeout", o.timeout, "how long to wait for the answer")
 	f.StringVar(&o.upstream, tracedService, "", "what /upstream calls, `UPSTREAM`: a latency server, as for lab compare; the default is its own")
 	return cmd
+}
+
+func (o *traceFlags) check(changed func(string) bool) error {
+	switch {
+	case o.slow && o.format != "text":
+		return errors.New("--slow shows text; leave --format out")
+	case o.full && (o.slow || o.format != "text"):
+		return errors.New("--full is about printed text: leave it out with --slow, whose steps have every byte, and with another --format")
+	case changed("pager") && o.pager && (o.slow || o.format != "text"):
+		return errors.New("--pager shows printed text: leave it out with --slow and with another --format")
+	}
+	return oneOf("format", o.format, "text", "json", "md", "mermaid", "html")
 }
 
 // traceArgs tells the models from the path.
