@@ -72,7 +72,7 @@ A --target is a server that the lab didn't start. It must do the application's
 work, as another lab serve does; what it uses is not known, and it gets no
 requests that are meant to do harm. Its name is looked up once, and redirects
 are not followed. One that is not on this machine takes --i-own-this-target,
-and gets at most 5,000 arrivals/s, 500 clients, and requests for 30 minutes.` + trafficHelp + exitStatus,
+and gets at most 5,000 arrivals/s, 500 clients, and requests for 30 minutes.` + trafficHelp + expectationHelp,
 		Example: `  lab compare
   lab compare --quick
   lab compare prefork:workers=2 prefork:workers=8 --scenario wait

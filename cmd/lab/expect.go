@@ -7,8 +7,11 @@ import (
 	"gatewaylab/scenarios/expect"
 )
 
-// exitStatus is what the help of commands that judge expectations says.
-const exitStatus = `
+// expectationHelp is what the help of commands that judge expectations says,
+// after that of traffic.
+const expectationHelp = `
+
+A scenario whose traffic is changed here loses its own expectations.
 
 Exit status: 0 done, and every expectation of the scenarios held; 1 ran but
 failed, a model was refused, or an expectation did not hold or could not be

@@ -46,7 +46,14 @@ again.
 
 With --cores the server has as many cores to itself, and the load comes from
 elsewhere; with --connections as many users, each with a connection of its own,
-send in place of the scenario's load.` + trafficHelp + exitStatus,
+send in place of the scenario's load.
+
+What scenarios expect is of measurements, and not judged here: lab compare does
+that. A suite such as fidelity is predicted situation by situation; MODELs after
+it choose among its pairs.` + trafficHelp + `
+
+Exit status: 0 done, whether or not theory has something to say; 1 failed; 2 bad
+usage; 130 interrupted.`,
 		Example: `  lab predict prefork:workers=4 async --scenario wait
   lab predict prefork:workers=2 --load 'poisson constant 30/s over 60s' --request '/wait?ms={exponential 50}'
   lab predict --scenario longer-queue --costs none
@@ -82,7 +89,7 @@ func (f *predictFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.connections, "connections", 0, "closed loop with this many users, each with its connection, in place of the scenario's load")
 	fs.StringVar(&f.costs, "costs", "auto", "CPU times of requests: auto (measured once and kept), anew, or none")
 	fs.StringVar(&f.render.format, "format", "text", "what is printed on stdout: text, json, csv or md")
-	f.traffic.register(fs)
+	f.traffic.registerSent(fs)
 }
 
 // predicted is the plan that is meant.
