@@ -10,10 +10,12 @@ import (
 	"gatewaylab/scenarios"
 )
 
-// ofSuites are the flags that suites take. The others change what is compared
-// in: with other traffic the causes that are known would explain something that
-// was not measured.
-var ofSuites = [...]string{"scenario", "trials", "quick", "seed", "pin", "raw", "out", "name", "dash", "format", "plots", "dpi", "theme"}
+// ofSuites are the flags that suites take, of lab compare and of lab predict. The
+// others change what is compared in: with other traffic the causes that are known
+// would explain something that was not measured.
+var ofSuites = [...]string{
+	"scenario", "trials", "quick", "seed", "pin", "raw", "out", "name", "dash", "format", "plots", "dpi", "theme", "cores", "costs",
+}
 
 // suite is the suite that is meant; nil if scenarios are.
 func (f *compareFlags) suite(c *cobra.Command) (*scenarios.Suite, error) {
@@ -29,10 +31,14 @@ func (f *compareFlags) suite(c *cobra.Command) (*scenarios.Suite, error) {
 		case f.render.format == overviewFormat:
 			return nil, fmt.Errorf("--format overview sets models against scenarios, and %s holds pairs against each other; take --format md", s.Name)
 		}
+		shorter := "--trials and the names of pairs"
+		if c.Flags().Lookup("quick") != nil {
+			shorter = "--trials, --quick and the names of pairs"
+		}
 		var changes error
 		c.Flags().Visit(func(fl *pflag.Flag) {
 			if !slices.Contains(ofSuites[:], fl.Name) && changes == nil {
-				changes = fmt.Errorf("--%s: %s is a suite, whose situations say this themselves; --trials, --quick and the names of pairs make it shorter", fl.Name, s.Name)
+				changes = fmt.Errorf("--%s: %s is a suite, whose situations say this themselves; %s make it shorter", fl.Name, s.Name, shorter)
 			}
 		})
 		return s, changes
