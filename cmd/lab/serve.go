@@ -40,6 +40,13 @@ func newServe(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve MODEL",
 		Short: "One model in the foreground, to curl or load with any other tool",
+		Long: `Starts a MODEL and serves until Ctrl-C. When the server dies by itself, as of a
+GET /crash, stderr says of what, and it is started again after a tenth of a
+second, as a service manager would do it; requests that come meanwhile wait.
+Workers are replaced by their model, which is its own affair.
+
+Exit status: 0 stopped by Ctrl-C; 1 failed, or died 50 times in a row without
+having served a request; 2 bad usage.`,
 		Example: `  lab serve prefork:workers=2
   lab serve async --addr 127.0.0.1:0            a free port; the address is printed
   lab serve nginx+prefork                       nginx in front of it
@@ -74,7 +81,7 @@ func newServe(s streams) *cobra.Command {
 				return err
 			}
 			inst, err := servers.Start(c.Context(), model, servers.Launch{
-				Programs: programs, Addr: addr, Expose: expose, Log: s.err, Services: services, Seed: rand.Uint64(),
+				Programs: programs, Addr: addr, Expose: expose, Supervise: true, Log: s.err, Services: services, Seed: rand.Uint64(),
 			})
 			if err != nil {
 				return err

@@ -84,3 +84,26 @@ func TestServe(t *testing.T) {
 		})
 	}
 }
+
+// One request that kills the only process is not the end of lab serve: what it
+// died of is said, and the same address answers again.
+func TestServeStartsAgain(t *testing.T) {
+	url, stop := startServe(t, "async")
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	if resp, err := client.Get(url + "/crash"); err == nil {
+		resp.Body.Close()
+		t.Errorf("/crash answered %s", resp.Status)
+	}
+	resp, err := client.Get(url + "/hello") // waits in the listen queue until it is accepted
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("/hello answered %s", resp.Status)
+	}
+	c, diag := stop()
+	if said := regexp.MustCompile(`(?m)^lab: .*labserver \(process [0-9]+\): exit status [0-9]+; starting it again$`); c != 0 || !said.MatchString(diag) {
+		t.Errorf("exit status %d, stderr %q", c, diag)
+	}
+}
