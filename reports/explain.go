@@ -375,10 +375,21 @@ func (e *evidence) busyWords() string {
 	if e.cpu > 0 {
 		s = fmt.Sprintf("This run used %s of the CPU", percent(e.used()))
 	}
-	if e.busy >= 0 && e.slots > 0 {
+	if e.counted() && e.slots > 0 {
 		s += fmt.Sprintf(", and %s of %s held a request on average", said(e.busy), count(e.slots, e.noun))
 	}
 	return s
+}
+
+// counted says whether what was seen of the slots is all that held one. Of a
+// server of others that is looked at from outside, requests that compute may be
+// missed: by Little's law at least goodput × service time hold one.
+func (e *evidence) counted() bool {
+	held := max(0, e.wait)
+	if e.front == "" { // whose CPU time holds none
+		held += e.cpu
+	}
+	return e.busy >= 0 && e.busy >= e.goodput*held/2
 }
 
 func (e *evidence) nothing() string {

@@ -173,6 +173,14 @@ func TestExplain(t *testing.T) {
 		{"stages of clients", staged(
 			stage{Stage: users(2), goodput: 39}, stage{Stage: users(16), goodput: 79}),
 			"It kept up until stage 2, when there were 16 clients; 4 workers × 50 ms can finish 80 requests/s; measured 79 there."},
+		{"stages of clients who only wait for longer", crowd(func(e *evidence) { e.busy = 0 }),
+			"It kept up until stage 2, when there were 8 clients; 290/s succeeded there, which no limit computed here explains (the CPU would allow 563/s). " +
+				"From 1 to 8 clients response time grew from 3.49 ms to 25.8 ms at the median, and goodput only from 282 to 290/s: something other than the load is the limit. This run used 51 % of the CPU."},
+		{"stages of clients who wait for an interpreter", crowd(func(e *evidence) { e.interpreters = 1 }),
+			"It kept up until stage 2, when there were 8 clients; each request burns 3.45 ms of CPU, and 0.1 ms in the load generator, in an interpreter that lets one thread compute at a time; " +
+				"1 interpreter can do at most 290/s, however many threads and cores there are; measured 290 there."},
+		{"stages of clients who get more", crowd(func(e *evidence) { e.slots, e.cpu, e.stages[1].goodput, e.stages[1].p50 = 0, 0.0003, 1900, 0.0042 }),
+			"It kept up in both stages, also in stage 2, when there were 8 clients: the load, not the server, set the pace. This run used 6 % of the CPU."},
 		{"a ramp beyond capacity", staged(
 			stage{Stage: &load.Stage{Shape: load.Ramp, From: 0, To: 160, For: 10 * time.Second}, rate: 80, goodput: 60}),
 			"80 requests/s were due on average, at most 160/s; 4 workers × 50 ms can finish 80 requests/s, and more was asked for during 50 % of the time; measured 60."},
@@ -202,6 +210,14 @@ func staged(stages ...stage) *evidence {
 		stages[i].title = fmt.Sprintf("stage %d", i+1)
 	}
 	return base(func(e *evidence) { e.open, e.clients, e.stages = true, 0, stages })
+}
+
+// crowd is one client, then eight, who ask four threads to compute.
+func crowd(change func(*evidence)) *evidence {
+	e := staged(stage{Stage: users(1), goodput: 282, p50: 0.00349}, stage{Stage: users(8), goodput: 290, p50: 0.0258})
+	e.open, e.noun, e.perRequest, e.works, e.wait, e.cpu, e.generator, e.goodput = false, "thread", "", true, 0, 0.00345, 0.0001, 287
+	change(e)
+	return e
 }
 
 func constant(rate float64) *load.Stage {

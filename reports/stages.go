@@ -98,8 +98,9 @@ func (e *evidence) judge(s *stage, capacity bound, known bool) verdict {
 	switch {
 	// Where next to nothing is asked of the server, an exchange takes as long
 	// as two wake-ups do, which no figure here tells: few users then ask for
-	// less than N ÷ service time, and are the ones who set the pace.
-	case !s.Open() && e.wait < millisecond && (!known || s.goodput < explains*capacity.limit):
+	// less than N ÷ service time, and are the ones who set the pace. Unless more
+	// of them only waited for longer.
+	case !s.Open() && e.slower(s) == nil && e.wait < millisecond && (!known || s.goodput < explains*capacity.limit):
 		return byLoad
 	case !known && s.Open() || average == 0:
 		return byNobodyKnown
@@ -115,6 +116,31 @@ func (e *evidence) judge(s *stage, capacity bound, known bool) verdict {
 
 const millisecond = 1e-3
 
+// slower is the stage with the fewest users, if with the users of s response
+// time grew in place of goodput: at least twice as long, and less than half of
+// what as many more would have got at the same speed. Nil if not.
+func (e *evidence) slower(s *stage) *stage {
+	few := s
+	for i := range e.stages {
+		if other := &e.stages[i]; !other.Open() && other.Think == s.Think && most(other) < most(few) {
+			few = other
+		}
+	}
+	if s.Open() || few.p50 <= 0 || few.goodput <= 0 || s.p50 < 2*few.p50 {
+		return nil
+	}
+	if s.goodput/few.goodput > float64(most(s))/float64(most(few))/2 {
+		return nil
+	}
+	return few
+}
+
+// most users that a closed stage has.
+func most(s *stage) int {
+	_, to := s.users()
+	return to
+}
+
 // explainsPeak is the share of a limit that must have been asked for, for it
 // to be the cause of what a stage came to.
 const explainsPeak = 0.95
@@ -126,8 +152,7 @@ func (e *evidence) peak(s *stage) float64 {
 		rate, _ := s.Peak()
 		return max(rate, s.rate)
 	}
-	_, to := s.users()
-	return e.ask(s, to)
+	return e.ask(s, most(s))
 }
 
 func (e *evidence) askedAt(s *stage, at float64) float64 {
@@ -182,7 +207,12 @@ func (e *evidence) stageByStage() string {
 	case known:
 		why += fmt.Sprintf(" (%s would allow %s/s)", e.name(capacity), said(capacity.limit))
 	}
-	return sentences(fmt.Sprintf("%s; %s/s succeeded there, %s.", until, said(s.goodput), why), sentences(cmp.Or(e.again(first, verdicts), e.idle()), e.others()))
+	text := fmt.Sprintf("%s; %s/s succeeded there, %s.", until, said(s.goodput), why)
+	if few := e.slower(s); few != nil {
+		text += fmt.Sprintf(" From %s to %s response time grew from %s to %s at the median, and goodput only from %s to %s/s: something other than the load is the limit.",
+			fixed(float64(most(few)), 0), count(most(s), "client"), saidTime(few.p50), saidTime(s.p50), said(few.goodput), said(s.goodput))
+	}
+	return sentences(text, sentences(cmp.Or(e.again(first, verdicts), e.idle()), e.others()))
 }
 
 // highest is the most that the stages demanded.
