@@ -84,9 +84,11 @@ type Tried struct {
 	Broken  int      `json:"broken"`
 	Starved int      `json:"starved"`
 	Void    int      `json:"void"`
-	Missed  Estimate `json:"missed"` // share of the requests due that failed or were never sent
-	Why     []string `json:"why"`    // what broke the objective, and why trials were invalid
-	Cell    *Cell    `json:"-"`      // all figures, of valid trials; also in Report.Cells
+	Missed  Estimate `json:"missed"`            // share of the requests due that failed or were never sent
+	Why     []string `json:"why"`               // what broke the objective, and why trials were invalid
+	Invalid []string `json:"invalid,omitempty"` // of Why, what made trials invalid: it broke nothing
+	broke   []string // of Why, the rest
+	Cell    *Cell    `json:"-"` // all figures, of valid trials; also in Report.Cells
 }
 
 // What a point's trials say of it.
@@ -179,23 +181,17 @@ func tried(res *scenarios.Result, r *Report, o capacity.Objective, model string)
 				p.Cell = c
 			}
 		}
-		var why reasons
+		var broke, invalid reasons
 		var missed []float64
 		for _, t := range res.Measured {
 			if t.Scenario != s.Name || t.Model != model {
 				continue
 			}
-			p.Trials++
 			out, because := o.Judge(t, s.Open())
-			switch out {
-			case capacity.Held:
-				p.Held++
-			case capacity.Broken:
-				p.Broken++
-			case capacity.Starved:
-				p.Starved++
-			default:
-				p.Void++
+			p.count(out)
+			why := &invalid
+			if t.Valid() {
+				why = &broke
 			}
 			for _, b := range because {
 				why.add(b)
@@ -208,12 +204,27 @@ func tried(res *scenarios.Result, r *Report, o capacity.Objective, model string)
 		if p.Trials == 0 || p.Cell == nil {
 			continue
 		}
-		p.Missed, p.Why = estimate(missed, ""), why.texts()
+		p.Missed, p.broke, p.Invalid = estimate(missed, ""), broke.texts(), invalid.texts()
+		p.Why = slices.Concat([]string{}, p.broke, p.Invalid)
 		p.Verdict = p.verdict(len(o.Terms) > 0)
 		points = append(points, p)
 	}
 	slices.SortFunc(points, func(a, b Tried) int { return cmp.Compare(a.Load, b.Load) })
 	return points
+}
+
+func (p *Tried) count(out capacity.Outcome) {
+	p.Trials++
+	switch out {
+	case capacity.Held:
+		p.Held++
+	case capacity.Broken:
+		p.Broken++
+	case capacity.Starved:
+		p.Starved++
+	default:
+		p.Void++
+	}
 }
 
 func (p *Tried) verdict(asked bool) string {
@@ -305,103 +316,6 @@ func (m *ModelCapacity) scale(res *scenarios.Result) {
 			m.Text += " The objective is held with no number of users."
 		}
 	}
-}
-
-// interval is what was found, for a table: "78 [76–82]".
-func (m *ModelCapacity) interval() (figure, tail string) {
-	switch {
-	case m.Rate == 0 && m.High > 0:
-		return "< " + rateFigure(m.High), ""
-	case m.Rate == 0:
-		return unknown, ""
-	case m.High == 0:
-		return "≥ " + rateFigure(m.Low), ""
-	}
-	return rateFigure(m.Rate), fmt.Sprintf("[%s–%s]", rateFigure(m.Low), rateFigure(m.High))
-}
-
-// Held is what was found, in short: "78 [76–82]", "≥ 7,950", "< 5".
-func (m *ModelCapacity) Held() string {
-	figure, tail := m.interval()
-	return strings.TrimSpace(figure + " " + tail)
-}
-
-// rateFigure writes a rate that was chosen: 79.4, 3,180.
-func rateFigure(v float64) string {
-	if v >= 1000 {
-		return fixed(v, 0)
-	}
-	return said(v)
-}
-
-// words says what was found.
-func (m *ModelCapacity) words(c *Capacity) string {
-	agree := "all " + count(c.Agree, "trial")
-	switch c.Agree {
-	case 1:
-		agree = "the one trial"
-	case 2:
-		agree = "both trials"
-	}
-	end := func(rate float64, sure bool, verb string) string {
-		if sure {
-			return fmt.Sprintf("%s of %s/s %s it", agree, rateFigure(rate), verb)
-		}
-		return fmt.Sprintf("most trials of %s/s %s it, too few to be sure", rateFigure(rate), verb)
-	}
-	at := func(load float64) string {
-		for _, p := range m.Points {
-			if p.Load == load && len(p.Why) > 0 {
-				return ": " + strings.Join(p.Why, "; ")
-			}
-		}
-		return ""
-	}
-	var text string
-	switch {
-	case m.Rate == 0 && m.High > 0:
-		return fmt.Sprintf("Does not hold the objective even at %s/s, the lowest rate tried%s.", rateFigure(m.High), at(m.High))
-	case m.Rate == 0:
-		return "Nothing is known: no trial was valid at any rate that was tried" + at(m.lowest()) + "."
-	case m.High > 0:
-		text = fmt.Sprintf("Holds the objective up to %s/s, somewhere between %s and %s: %s, %s%s.", rateFigure(m.Rate),
-			rateFigure(m.Low), rateFigure(m.High), end(m.Low, m.LowSure, "held"), end(m.High, m.HighSure, "broke"), at(m.High))
-	case m.Limit == capacity.LimitGenerator:
-		whose := "its limit, or that of the cores it shares with the server, and not the server's"
-		switch {
-		case m.target != nil && m.target.Local:
-			whose = "its limit, or that of the cores it shares with the server and with whatever else ran, which is not known, and not the server's"
-		case m.target != nil:
-			whose = "its limit and not the server's"
-		}
-		text = fmt.Sprintf("Holds the objective at %s/s at least (%s). Above that the load generator could not keep up, so that this is %s.", rateFigure(m.Low), end(m.Low, m.LowSure, "held"), whose)
-	case m.Limit == capacity.LimitTarget:
-		text = fmt.Sprintf("Holds the objective at %s/s at least (%s). A server that is not on this machine gets no more than %s/s.", rateFigure(m.Low), end(m.Low, m.LowSure, "held"), rateFigure(scenarios.MaxTargetRate))
-	case m.Limit == capacity.LimitTop:
-		text = fmt.Sprintf("Holds the objective at %s/s (%s), the highest rate that was to be tried: raise --to.", rateFigure(m.Low), end(m.Low, m.LowSure, "held"))
-	case m.Limit == capacity.LimitVoid:
-		text = fmt.Sprintf("Holds the objective at %s/s at least (%s). Above that no trial was valid; the points below say why.", rateFigure(m.Low), end(m.Low, m.LowSure, "held"))
-	default:
-		text = fmt.Sprintf("Holds the objective at %s/s at least; the search ended before it came to a rate that breaks it.", rateFigure(m.Low))
-	}
-	if m.Behind {
-		text += " Its ends were not repeated further: another setting is better whatever they would have said."
-	}
-	if m.Short {
-		text += fmt.Sprintf(" Its curve lacks trials: servers that are not on this machine get requests for %s at most.", window(scenarios.MaxTargetTime))
-	}
-	if m.Spent {
-		text += fmt.Sprintf(" No more was tried: servers that are not on this machine get requests for %s at most.", window(scenarios.MaxTargetTime))
-	}
-	return text
-}
-
-// lowest is the lowest load tried.
-func (m *ModelCapacity) lowest() float64 {
-	if len(m.Points) == 0 {
-		return 0
-	}
-	return m.Points[0].Load
 }
 
 // choose ranks settings by the rate they hold, and says which can't be told

@@ -290,13 +290,25 @@ func (c *Capacity) tables() (summary table, each []table) {
 	return summary, each
 }
 
-// remarks say for each point of a model why it broke, or why trials were
-// invalid.
+// remarks say for each point of a model why it broke, and apart from that why
+// trials were invalid.
 func (m *ModelCapacity) remarks(c *Capacity) []string {
 	var all []string
 	for _, p := range m.Points {
-		if len(p.Why) > 0 {
-			all = append(all, c.load(p.Load)+": "+strings.Join(p.Why, "; "))
+		if len(p.broke) > 0 {
+			all = append(all, c.load(p.Load)+": "+strings.Join(p.broke, "; "))
+		}
+		switch left := strings.Join(p.Invalid, "; "); {
+		case left == "":
+		case p.Verdict == verdictInvalid:
+			all = append(all, c.load(p.Load)+": "+left)
+		default:
+			all = append(all, fmt.Sprintf("%s, %s left out as not valid: %s", c.load(p.Load), count(p.Starved+p.Void, "trial"), left))
+		}
+	}
+	if c.Kind != scenarios.ByUsers {
+		if s := m.uneven(); s != "" {
+			all = append(all, s)
 		}
 	}
 	return all

@@ -138,6 +138,50 @@ func TestCapacity(t *testing.T) {
 	}
 }
 
+// Near its limit a server holds a rate in one trial and not in the next: the
+// answer begins with what is certain, and says why it is no narrower.
+func TestCapacityUneven(t *testing.T) {
+	res := searched()
+	res.Scenarios, res.Measured, res.Models = nil, nil, res.Models[:1]
+	base := closed("wait", "Waiting for something else", "How many?", 50, "/wait?ms=50")
+	base.Timeout = 10 * time.Second
+	for _, p := range []struct {
+		rate         float64
+		held, broken int
+	}{{80, 6, 0}, {84, 3, 2}, {88, 5, 0}, {92, 3, 3}, {105, 0, 6}} {
+		sc := capacity.AtRate(base, p.rate, 2*time.Second, false)
+		res.Scenarios = append(res.Scenarios, sc)
+		for i := range p.held + p.broken {
+			s := shape{rate: p.rate, ms: 51, stretch: 1.1, cpu: 0.4, memory: 13, procs: 5}
+			if i >= p.held {
+				s.ms = 300
+			}
+			res.Measured = append(res.Measured, trial(sc, "prefork", i, s))
+		}
+		if p.rate == 105 {
+			spoilt := trial(sc, "prefork", 6, shape{rate: p.rate, ms: 51, stretch: 1.1, invalid: []string{"other programs used 38 % of the processor time; stop them and run again"}})
+			res.Measured = append(res.Measured, spoilt)
+		}
+	}
+	res.Planned = len(res.Measured)
+	var out strings.Builder
+	if err := reports.Text(reports.TextOptions{Width: 400})(&out, analyse(t, res)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Holds the objective up to 80/s for certain (all 6 trials of 80/s held it), and in most trials up to 88/s (5 of 5); " +
+			"all 6 trials of 105/s broke it: p99 was 329 ms (and in 5 trials like it). " +
+			"The interval is 31 % wide, more than the resolution of 5 %: at rates within it trials differ from one to the next.\n",
+		"  105/s: p99 was 329 ms (and in 5 trials like it)\n" +
+			"  105/s, 1 trial left out as not valid: other programs used 38 % of the processor time; stop them and run again\n",
+		"  88/s was held (5 of 5) although 84/s, which is less, was not by all (3 of 5): near its limit a server holds a rate in one trial and not in the next.\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("lacks %q in\n%s", want, out.String())
+		}
+	}
+}
+
 // Of servers that the lab didn't start it says as much as they tell.
 func TestCapacityOfTargets(t *testing.T) {
 	ms := models()[1:]

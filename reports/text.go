@@ -131,6 +131,9 @@ func legend(r *Report) string {
 		if slices.ContainsFunc(r.Models, func(m scenarios.ModelInfo) bool { return m.Target != nil }) {
 			missing += ", or not known, since the lab did not start this server"
 		}
+		if r.Capacity.Kind != scenarios.ByUsers {
+			missing += "; holds/s: the highest rate that most trials held, [the highest that all held – the lowest above it that all broke]"
+		}
 		return fmt.Sprintf("Medians over trials; ±: longer arm of the %s interval of the median, of fewer than %d trials up to the lowest or highest; %s: %s.",
 			percent(r.Confidence), minTrials, unknown, missing)
 	}
