@@ -14,7 +14,7 @@ import (
 // method states the rules by which Analyse works, for readers of a report.
 const method = "Every figure is computed for each trial; shown are the median over the valid trials and, as [low–high] or ±, " +
 	"an interval that holds the true median with at least 95 % confidence, made of order statistics so that no distribution is assumed; ± is its longer arm. " +
-	"That takes 6 trials; with fewer, the interval spans the lowest and highest trial and no model is called faster. " +
+	"That takes 6 trials; with fewer, the interval spans the lowest and highest trial, of one trial there is none, and no model is called faster: \"?\". " +
 	"Two models are told apart when a Mann–Whitney U test gives p < 0.05 and their intervals don't overlap; otherwise the report says \"~\". " +
 	"The ratio is goodput over that of the scenario's fastest model. " +
 	"Response time counts from when a request was due to the last byte of its answer, service time from when it was sent, " +
@@ -274,6 +274,10 @@ func rank(group []*cellTrials) {
 				if b.Valid < minTrials {
 					a.starved = append(a.starved, b.Model)
 				}
+				if min(a.Valid, b.Valid) < minTrials {
+					a.Untested, b.Untested = append(a.Untested, b.Model), append(b.Untested, a.Model)
+					b.untested = b.untested || i == 0
+				}
 			}
 			if i > 0 {
 				continue
@@ -285,6 +289,7 @@ func rank(group []*cellTrials) {
 		}
 	}
 	if len(ranked) > 0 {
+		ranked[0].untested = len(ranked[0].Tied) > 0 && len(ranked[0].Untested) == len(ranked[0].Tied)
 		ranked[0].Compared = len(ranked[0].Tied) == 0 && ranked[0].Goodput.Median > 0
 	}
 }

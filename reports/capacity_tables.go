@@ -155,7 +155,7 @@ func (c *Capacity) points(m *ModelCapacity) table {
 		}
 		of.cells = append(of.cells, tableCell{figure: share})
 		verdict.cells = append(verdict.cells, tableCell{tail: p.tally()})
-		goodput.cells = append(goodput.cells, spreadOf(p.Cell.Goodput))
+		goodput.cells = append(goodput.cells, withSpread(p.Cell.Goodput))
 		if m.USL != nil && m.USL.Why == "" {
 			fit.cells = append(fit.cells, tableCell{figure: figure(m.USL.At(p.Load))})
 		}
@@ -166,8 +166,8 @@ func (c *Capacity) points(m *ModelCapacity) table {
 		} else {
 			theory.cells, off.cells = append(theory.cells, tableCell{figure: unknown}), append(off.cells, tableCell{})
 		}
-		p50.cells = append(p50.cells, spreadOf(p.Cell.Response["p50"]))
-		p99.cells = append(p99.cells, spreadOf(p.Cell.Response["p99"]))
+		p50.cells = append(p50.cells, withSpread(p.Cell.Response["p50"]))
+		p99.cells = append(p99.cells, withSpread(p.Cell.Response["p99"]))
 		missed := unknown
 		if p.Missed.Known() {
 			missed = percent(p.Missed.Median)
@@ -193,15 +193,6 @@ func (c *Capacity) points(m *ModelCapacity) table {
 		t.groups = append(t.groups, group{title: "p99, log scale", columns: []column{bar}})
 	}
 	return t
-}
-
-// spreadOf is withSpread, but for one trial, which has none.
-func spreadOf(e Estimate) tableCell {
-	cell := withSpread(e)
-	if e.N == 1 {
-		cell.tail = ""
-	}
-	return cell
 }
 
 // tally is how a point's trials went: "held 6 of 6".

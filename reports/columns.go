@@ -11,6 +11,7 @@ import (
 const (
 	unknown = "–"
 	tie     = "~"
+	untold  = "?" // too few trials to tell
 )
 
 // A block is one scenario's part of a report, as tables for people show it.
@@ -115,7 +116,7 @@ func (b block) plain(head string, of func(*Cell) Estimate) column {
 func (b block) traffic(wide bool) []group {
 	rate := group{columns: []column{b.column("goodput/s", func(c *Cell) tableCell { return withInterval(c.Goodput) })}}
 	if b.measured > 1 {
-		rate.columns = append(rate.columns, b.column("ratio", func(c *Cell) tableCell { return tableCell{figure: ratio(c)} }))
+		rate.columns = append(rate.columns, b.column("ratio", func(c *Cell) tableCell { return ratio(c) }))
 	}
 	failures := group{columns: []column{b.column("errors", func(c *Cell) tableCell { return tableCell{figure: counted(c, c.Failed)} })}}
 	if !b.closed {
@@ -172,6 +173,9 @@ func withInterval(e Estimate) tableCell {
 	if !e.Known() {
 		return tableCell{figure: unknown}
 	}
+	if e.N == 1 {
+		return tableCell{figure: figure(e.Median)}
+	}
 	d := decimals(e.Median)
 	return tableCell{figure(e.Median), fmt.Sprintf("[%s–%s]", fixed(e.Low, d), fixed(e.High, d))}
 }
@@ -179,6 +183,9 @@ func withInterval(e Estimate) tableCell {
 func withSpread(e Estimate) tableCell {
 	if !e.Known() {
 		return tableCell{figure: unknown}
+	}
+	if e.N == 1 {
+		return tableCell{figure: figure(e.Median)}
 	}
 	return tableCell{figure(e.Median), "±" + percentFigure(e.Spread()) + "%"}
 }
@@ -197,13 +204,21 @@ func counted(c *Cell, n uint64) string {
 	return fixed(float64(n), 0)
 }
 
-func ratio(c *Cell) string {
+func ratio(c *Cell) tableCell {
 	switch {
 	case c.Rank == 0:
-		return unknown
+		return tableCell{figure: unknown}
+	case c.undecided():
+		return tableCell{ratioFigure(c), untold}
 	case !c.Compared:
-		return tie
-	case c.Rank == 1:
+		return tableCell{figure: tie}
+	}
+	return tableCell{figure: ratioFigure(c)}
+}
+
+func ratioFigure(c *Cell) string {
+	switch {
+	case c.Rank == 1 || c.Ratio == 1:
 		return "1×"
 	case c.Ratio >= 0.995:
 		return ">0.99×"

@@ -34,8 +34,10 @@ func (l *Likeness) side(e Estimate) tableCell {
 	switch {
 	case !e.Known():
 		return tableCell{figure: unknown}
-	case l.Share:
+	case l.Share && e.N > 1:
 		return tableCell{percent(e.Median), fmt.Sprintf("[%s–%s]", percentFigure(e.Low), percentFigure(e.High))}
+	case l.Share:
+		return tableCell{figure: percent(e.Median)}
 	}
 	return withInterval(e)
 }

@@ -29,7 +29,9 @@ func (c *cellTrials) gaps(res *scenarios.Result) []string {
 	if all := planned(c.scenario, res.Trials); c.Trials < all {
 		said = append(said, fmt.Sprintf("the run ended after %d of the %s of this cell", c.Trials, count(all, "trial")))
 	}
-	if c.Valid < minTrials {
+	if c.Valid == 1 {
+		said = append(said, fmt.Sprintf("one valid trial, which has no interval (a 95 %% interval takes %d): no model is called faster or slower", minTrials))
+	} else if c.Valid < minTrials {
 		said = append(said, fmt.Sprintf("fewer than %d valid trials, which is what a 95 %% interval takes: the interval spans the lowest and highest trial, and no model is called faster or slower", minTrials))
 	} else if c.Rank == 1 && len(c.starved) > 0 {
 		said = append(said, fmt.Sprintf("not called faster than %s: fewer than %d valid trials there", strings.Join(c.starved, ", "), minTrials))

@@ -38,6 +38,9 @@ func caveats(res *scenarios.Result) []string {
 }
 
 func quickNote(res *scenarios.Result) string {
+	if res.Trials == 1 {
+		return fmt.Sprintf("Quick run: 1 trial of each cell, so there are no intervals and no model is called faster. A 95 %% interval takes %d.", minTrials)
+	}
 	if res.Trials < minTrials {
 		return fmt.Sprintf("Quick run: %s of each cell. A 95 %% interval takes %d, so intervals span the lowest and highest trial (confidence %s) and no model is called faster.",
 			count(res.Trials, "trial"), minTrials, percent(1-math.Pow(2, float64(1-res.Trials))))

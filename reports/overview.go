@@ -127,7 +127,11 @@ func (o *overview) grid(figures func(block, *Cell) tableCell) table {
 func (o *overview) goodput() table {
 	t := o.grid(func(b block, c *Cell) tableCell {
 		cell := withInterval(c.Goodput)
-		if !c.Compared && !b.leads(c) {
+		switch {
+		case c.Compared || b.leads(c):
+		case c.undecided():
+			cell.tail += " " + untold
+		default:
 			cell.tail += " " + tie
 		}
 		if marks := o.marks(c); marks != "" {
@@ -180,9 +184,9 @@ func (o *overview) reading() {
 	r := o.report
 	o.linef("## How to read it\n")
 	o.linef("Figures are medians over trials; \\[low–high\\] and ± (its longer arm) are their %s interval. "+
-		"**Bold**: the highest of its column; %s: not told apart from it; %s: not known, or too few answers to tell; ¹: footnote. "+
+		"**Bold**: the highest of its column; %s: not told apart from it; %s: too few trials to tell; %s: not known, or too few answers to tell; ¹: footnote. "+
 		"Response time counts from when a request was due to the end of its answer; CPU and memory are of the server's whole process tree.\n",
-		percent(r.Confidence), md(tie), unknown)
+		percent(r.Confidence), md(tie), untold, unknown)
 	for _, b := range o.blocks {
 		o.linef("- **%s**: %s. %s", md(b.Name), md(b.setting(r)), md(cmp.Or(b.Question, b.Title)))
 	}
@@ -220,7 +224,7 @@ func (o *overview) theory() table {
 		for i, q := range quantities {
 			cells := [3]tableCell{{figure: unknown}, {figure: unknown}, {figure: unknown}}
 			if a, ok := h.figure(q.quantity); ok {
-				cells = [3]tableCell{{figure: figure(a.Predicted)}, withInterval(Estimate{Median: a.Measured, Low: a.Low, High: a.High, N: 1}), {figure: signed(a.Percent)}}
+				cells = [3]tableCell{{figure: figure(a.Predicted)}, withInterval(a.measured()), {figure: signed(a.Percent)}}
 			}
 			for k := range cells {
 				groups[i].columns[k].cells = append(groups[i].columns[k].cells, cells[k])

@@ -41,6 +41,7 @@ func TestGolden(t *testing.T) {
 		"full": analyse(t, full()),
 		"few":  analyse(t, few()),
 		"aa":   analyse(t, same()),
+		"once": analyse(t, once()),
 
 		"traffic": analyse(t, traffic()),
 		"sixteen": analyse(t, sixteen()),
@@ -66,6 +67,8 @@ func TestGolden(t *testing.T) {
 		{"few", "few.csv", reports.CSV},
 		{"few", "few.json", reports.JSON},
 		{"aa", "aa-100.txt", text(100)},
+		{"once", "once-100.txt", text(100)},
+		{"once", "once.md", reports.Markdown(nil)},
 		{"traffic", "traffic-80.txt", text(80)},
 		{"traffic", "traffic-120.txt", text(120)},
 		{"traffic", "traffic.md", reports.Markdown(nil)},

@@ -139,8 +139,11 @@ type Cell struct {
 	Ratio float64 `json:"ratio"`
 	// Compared says that Ratio is more than noise: the model can be told apart
 	// from the fastest, and the fastest from every other. Where it is false,
-	// tables show "~".
+	// tables show "~", or "?" where it wasn't tested.
 	Compared bool `json:"compared"`
+	// Untested are those of Tied that nothing is said about for want of trials:
+	// with fewer than six on either side, no test is made.
+	Untested []string `json:"untested,omitempty"`
 	// P is the p-value of the Mann–Whitney U test behind Compared; for the
 	// fastest, the largest against any other. 1 where nothing was tested.
 	P float64 `json:"p"`
@@ -164,8 +167,9 @@ type Cell struct {
 	// Theory is what it was held against: the cell as a whole, then its stages.
 	Theory []Held `json:"theory,omitempty"`
 
-	shares shares // for expectations
-	doubts []int  // of Notes, those about how the figures were come by
+	untested bool   // against the fastest, or as the fastest against any it is tied with
+	shares   shares // for expectations
+	doubts   []int  // of Notes, those about how the figures were come by
 }
 
 // A PartCell is what one stage, one kind of request or one crowd came to. What
@@ -220,6 +224,12 @@ type Estimate struct {
 	// Confidence is the probability that an interval made this way holds the
 	// true median, at least 0.95 from six trials on.
 	Confidence float64 `json:"confidence"`
+}
+
+// undecided says that the cell was not held against the fastest, or as the
+// fastest against any other, for want of trials.
+func (c *Cell) undecided() bool {
+	return !c.Compared && c.untested
 }
 
 // Known says whether there is anything to show.

@@ -199,6 +199,16 @@ func few() *scenarios.Result {
 	return r
 }
 
+// once is one trial of each model, which tells nothing for certain.
+func once() *scenarios.Result {
+	wait := closed("wait", "Waiting for something else", "", 50, "/wait?ms=50")
+	r := result([]*scenarios.Scenario{wait}, models()[1:], 1)
+	r.Quick = true
+	add(r, wait, "prefork", 1, shape{rate: 79.1, ms: 631, stretch: 1.02, cpu: 0.31, gen: 0.2, memory: 21.1, procs: 5, perConn: 1, busy: 3.98})
+	add(r, wait, "async", 1, shape{rate: 968, ms: 51.2, stretch: 1.1, cpu: 0.07, gen: 0.06, memory: 16.3, procs: 1, busy: 49.7})
+	return r
+}
+
 // same is an A/A run.
 func same() *scenarios.Result {
 	hello := closed("hello", "A tiny answer", "", 32, "/hello")

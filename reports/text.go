@@ -137,8 +137,23 @@ func legend(r *Report) string {
 		return fmt.Sprintf("Medians over trials; ±: longer arm of the %s interval of the median, of fewer than %d trials up to the lowest or highest; %s: %s.",
 			percent(r.Confidence), minTrials, unknown, missing)
 	}
-	return fmt.Sprintf("Medians over trials; [low–high] and ±: %s interval of the median; ratio: to the fastest; "+
-		"%s: not told apart; %s: not known; ¹: footnote.", percent(r.Confidence), tie, unknown)
+	some := func(is func(*Cell) bool) bool { return slices.ContainsFunc(r.Cells, is) }
+	single, several := some(func(c *Cell) bool { return c.Valid == 1 }), some(func(c *Cell) bool { return c.Valid > 1 })
+	interval := fmt.Sprintf("Medians over trials; [low–high] and ±: %s interval of the median", percent(r.Confidence))
+	switch {
+	case single && several:
+		interval += ", of one trial none"
+	case single:
+		interval = "Of one trial, which has no interval"
+	}
+	signs := []string{interval, "ratio: to the fastest"}
+	if several || !single {
+		signs = append(signs, tie+": not told apart")
+	}
+	if some((*Cell).undecided) {
+		signs = append(signs, untold+": too few trials to tell")
+	}
+	return strings.Join(append(signs, unknown+": not known", "¹: footnote."), "; ")
 }
 
 func (t *textWriter) block(r *Report, b block) {

@@ -37,6 +37,12 @@ type Against struct {
 	Percent float64 `json:"percent"`
 	// Within says that the prediction lies in the measurement's interval.
 	Within bool `json:"within"`
+
+	trials int // behind the measurement
+}
+
+func (a *Against) measured() Estimate {
+	return Estimate{Median: a.Measured, Low: a.Low, High: a.High, N: a.trials, Unit: a.Unit}
 }
 
 // A TheorySummary is how far predictions were from measurements in all.
@@ -177,7 +183,7 @@ func (h *Held) add(quantity string, predicted float64, measured Estimate) {
 	if !measured.Known() || math.IsNaN(predicted) || math.IsInf(predicted, 0) {
 		return
 	}
-	a := Against{Quantity: quantity, Unit: measured.Unit, Predicted: predicted, Measured: measured.Median, Low: measured.Low, High: measured.High,
+	a := Against{Quantity: quantity, Unit: measured.Unit, Predicted: predicted, Measured: measured.Median, Low: measured.Low, High: measured.High, trials: measured.N,
 		Within: measured.Low <= predicted && predicted <= measured.High}
 	switch {
 	case predicted > 0:

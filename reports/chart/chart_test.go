@@ -136,6 +136,31 @@ func TestTiesAreMarked(t *testing.T) {
 	}
 }
 
+// Where one trial is all there is, nothing is drawn or said as if more were known.
+func TestOneTrialHasNoInterval(t *testing.T) {
+	r := onceEach()
+	dir, _ := write(t, r, Options{Formats: []string{"svg"}})
+	p := parse(t, read(t, dir, "wait-goodput.svg"))
+	for _, want := range []string{"? prefork", "? too few trials to tell.", "No whisker: one trial has no interval."} {
+		if !strings.Contains(p.joined(), want) {
+			t.Errorf("no %q in\n%s", want, p.joined())
+		}
+	}
+	for _, odd := range []string{"95", "~", "["} {
+		if strings.Contains(p.joined(), odd) {
+			t.Errorf("%q in\n%s", odd, p.joined())
+		}
+	}
+	if !strings.Contains(p.Desc, "too few trials to tell it from prefork") || strings.Contains(p.Desc, " to 9") {
+		t.Errorf("described as %s", p.Desc)
+	}
+	r.Cells[0].Valid, r.Cells[0].Goodput.N = 3, 3
+	dir, _ = write(t, r, Options{Formats: []string{"svg"}})
+	if all := parse(t, read(t, dir, "wait-goodput.svg")).joined(); !strings.Contains(all, "lowest to highest trial; of one trial none.") {
+		t.Errorf("whiskers of three trials and one are explained by\n%s", all)
+	}
+}
+
 func TestMissingDataIsSaid(t *testing.T) {
 	dir, _ := write(t, broken(), Options{Formats: []string{"svg"}})
 	for name, want := range map[string][]string{

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gatewaylab/reports"
@@ -76,7 +77,7 @@ func (v *run) goodputBlock(sc *scene, roomy bool) block {
 		x := bar{reason: why(c, func(c *reports.Cell) bool { return known(c.Goodput) })}
 		if x.reason == "" {
 			x.value, x.each = c.Goodput, c.Each
-			x.note = tie(c.Tied, roomy)
+			x.note = tie(c, roomy)
 			if v, by, ok := predicted(c, "goodput"); ok {
 				x.theory = v
 				if roomy {
@@ -89,28 +90,38 @@ func (v *run) goodputBlock(sc *scene, roomy bool) block {
 	return b
 }
 
-// tie marks a model that can't be told apart from others.
-func tie(tied []string, roomy bool) string {
-	switch {
-	case len(tied) == 0:
-		return ""
-	case !roomy:
-		return "~"
-	case len(tied) == 1 && len(tied[0]) <= 16:
-		return "~ " + tied[0]
+// tie marks a model that can't be told apart from others, or wasn't for want of
+// trials.
+func tie(c *reports.Cell, roomy bool) string {
+	mark := func(sign string, from []string) string {
+		switch {
+		case len(from) == 0:
+			return ""
+		case !roomy:
+			return sign
+		case len(from) == 1 && len(from[0]) <= 16:
+			return sign + " " + from[0]
+		}
+		return fmt.Sprintf("%s %d others", sign, len(from))
 	}
-	return fmt.Sprintf("~ %d others", len(tied))
+	return strings.TrimSpace(mark("~", alike(c)) + " " + mark("?", c.Untested))
+}
+
+// alike are the models that it was held against and not told apart from.
+func alike(c *reports.Cell) []string {
+	return slices.DeleteFunc(slices.Clone(c.Tied), func(m string) bool { return slices.Contains(c.Untested, m) })
 }
 
 func (v *run) goodputLegend(scs []*scene) string {
 	s := "Bar: median of the valid trials. " + v.whisker(scs) + ". Dots: each trial, the first at the top"
-	var crossed, tied bool
+	var crossed, tied, untested bool
 	for _, sc := range scs {
 		for _, c := range sc.cells {
 			if c == nil {
 				continue
 			}
-			tied = tied || len(c.Tied) > 0
+			tied = tied || len(alike(c)) > 0
+			untested = untested || len(c.Untested) > 0
 			for _, t := range c.Each {
 				crossed = crossed || !t.Valid
 			}
@@ -122,6 +133,9 @@ func (v *run) goodputLegend(scs []*scene) string {
 	s += "."
 	if tied {
 		s += " ~ can't be told apart."
+	}
+	if untested {
+		s += " ? too few trials to tell."
 	}
 	return strings.TrimSpace(s + " " + theoryNote(scs, "predicted"))
 }
@@ -138,8 +152,11 @@ func (v *run) goodputWords(sc *scene) string {
 		if v, by, ok := predicted(c, "goodput"); ok {
 			s += fmt.Sprintf(", %s/s by theory (%s)", number(v), by)
 		}
-		if len(c.Tied) > 0 {
-			s += ", not told apart from " + list(c.Tied)
+		if same := alike(c); len(same) > 0 {
+			s += ", not told apart from " + list(same)
+		}
+		if len(c.Untested) > 0 {
+			s += ", too few trials to tell it from " + list(c.Untested)
 		}
 		return s
 	})

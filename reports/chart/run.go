@@ -176,9 +176,10 @@ func why(c *reports.Cell, there func(*reports.Cell) bool) string {
 // known says whether an estimate can be drawn.
 func known(e reports.Estimate) bool { return e.Known() && finite(e.Median) && e.Median >= 0 }
 
-// interval returns the ends of an estimate's interval that can be drawn.
+// interval returns the ends of an estimate's interval that can be drawn. One
+// trial has none.
 func interval(e reports.Estimate) (low, high float64, ok bool) {
-	if !known(e) || !finite(e.Low) || !finite(e.High) || e.Low > e.High {
+	if !known(e) || e.N == 1 || !finite(e.Low) || !finite(e.High) || e.Low > e.High {
 		return e.Median, e.Median, false
 	}
 	return max(0, e.Low), e.High, true

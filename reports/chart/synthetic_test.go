@@ -202,6 +202,19 @@ func broken() *reports.Report {
 	return r
 }
 
+// onceEach is one trial of each model.
+func onceEach() *reports.Report {
+	table := map[string]behaviour{"prefork": {79.1, 630, .02, .21, 22.7}, "async": {970, 51.2, .012, .13, 20.3}}
+	r := report([]string{"wait"}, []string{"prefork", "async"}, func(_, m string) *behaviour { b := table[m]; return &b })
+	r.Trials = 1
+	for i, c := range r.Cells {
+		*c = *cell(r.Scenarios[0], c.Model, 1, table[c.Model])
+		other := []string{r.Cells[1-i].Model}
+		c.Compared, c.Tied, c.Untested = false, other, other
+	}
+	return r
+}
+
 // nothing is a run that was stopped before its first trial ended.
 func nothing() *reports.Report {
 	r := report([]string{"wait", "steady"}, []string{"cgi", "async"}, func(string, string) *behaviour { return nil })
@@ -221,7 +234,7 @@ func cases() map[string]*reports.Report {
 	aa := threeByThree()
 	aa.AA, aa.Quick, aa.Pinned = true, true, true
 	return map[string]*reports.Report{
-		"three": threeByThree(), "twelve": twelve(), "broken": broken(), "nothing": nothing(),
+		"three": threeByThree(), "twelve": twelve(), "broken": broken(), "nothing": nothing(), "once": onceEach(),
 		"one": one, "five": five, "aa": aa, "void": {},
 		"staged": staged(sixModels...), "staged three": staged(sixModels[:3]...), "many staged": manyStaged(), "harmful": harmful(), "staged nothing": stagedNothing(),
 		"many": report([]string{"wait"}, func() (m []string) {

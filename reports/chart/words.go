@@ -188,15 +188,23 @@ func (v *run) level() string {
 
 // whisker says what intervals are, and where too few trials make them less.
 func (v *run) whisker(scs []*scene) string {
-	const enough = 6 // for a 95 % interval of a median
-	s := "Whisker: " + v.level() + " interval of the median over trials"
-	few := slices.ContainsFunc(scs, func(sc *scene) bool {
-		return slices.ContainsFunc(sc.cells, func(c *reports.Cell) bool {
-			return c != nil && c.Valid > 0 && c.Valid < enough
+	const enough = 6                     // for a 95 % interval of a median
+	some := func(least, most int) bool { // models with so many valid trials
+		return slices.ContainsFunc(scs, func(sc *scene) bool {
+			return slices.ContainsFunc(sc.cells, func(c *reports.Cell) bool {
+				return c != nil && c.Valid >= least && c.Valid <= most
+			})
 		})
-	})
-	if few {
+	}
+	if some(1, 1) && !some(2, math.MaxInt) {
+		return "No whisker: one trial has no interval"
+	}
+	s := "Whisker: " + v.level() + " interval of the median over trials"
+	if some(2, enough-1) {
 		s += "; of fewer than 6 valid trials, which can't give " + v.level() + ", lowest to highest trial"
+	}
+	if some(1, 1) {
+		s += "; of one trial none"
 	}
 	return s
 }
