@@ -298,13 +298,17 @@ func runCapacity(ctx context.Context, s streams, plan *scenarios.Plan, f *capaci
 		if interrupted {
 			f.render.plots = "none" // they take seconds; lab report draws them
 		}
+		// The table first: it is what was asked for, and drawing takes a moment.
 		if report, err = f.render.show(s, plan.Store.Dir); err != nil {
+			return err
+		}
+		if err := f.render.save(plan.Store.Dir, report); err != nil {
 			return err
 		}
 	}
 	switch {
 	case interrupted:
-		return fmt.Errorf("%w: %d trials were finished and are in %s; lab report %[3]s draws their plots",
+		return fmt.Errorf("%w: %d trials were finished and are in %s; lab report %[3]s --plots both draws their plots",
 			errInterrupted, len(result.Measured), plan.Store.Dir)
 	case len(result.Refused) > 0:
 		return fmt.Errorf("%d of %d models were refused: %s", len(result.Refused), len(result.Models), strings.Join(result.Notes, "; "))

@@ -349,13 +349,17 @@ func compare(ctx context.Context, s streams, plan *scenarios.Plan, f *compareFla
 		if interrupted {
 			f.render.plots = "none" // they take seconds; lab report draws them
 		}
+		// The table first: it is what was asked for, and drawing takes a moment.
 		if report, err = f.render.show(s, plan.Store.Dir); err != nil {
+			return err
+		}
+		if err := f.render.save(plan.Store.Dir, report); err != nil {
 			return err
 		}
 	}
 	switch {
 	case interrupted:
-		return fmt.Errorf("%w: %d of %d trials were finished and are in %s; lab report %[4]s draws their plots",
+		return fmt.Errorf("%w: %d of %d trials were finished and are in %s; lab report %[4]s --plots both draws their plots",
 			errInterrupted, len(result.Measured), result.Planned, plan.Store.Dir)
 	case len(result.Refused) > 0:
 		return refused(result)

@@ -223,7 +223,7 @@ func TestReadmeTable(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS("../../reports/example")); err != nil {
 		t.Fatal(err)
 	}
-	code, all, stderr := invoke(t, "report "+dir+" --plots none")
+	code, all, stderr := invoke(t, "report "+dir+" --plots png --dpi 48")
 	if code != 0 {
 		t.Fatalf("exit status %d:\n%s", code, stderr)
 	}
@@ -239,7 +239,7 @@ func TestReadmeTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(saved, again) {
-		t.Error("reports/example/report.md is not what lab report makes of the saved run; run lab report reports/example")
+		t.Error("reports/example/report.md is not what lab report makes of the saved run; run lab report reports/example --plots png")
 	}
 }
 

@@ -43,7 +43,7 @@ func (f *renderFlags) register(fs *pflag.FlagSet, more ...string) {
 		usage += " (a page of Markdown, all models against all scenarios)"
 	}
 	fs.StringVar(&f.format, "format", "text", usage)
-	fs.StringVar(&f.plots, "plots", "png,svg", "plots to draw into the results folder: png, svg, both, or none")
+	fs.StringVar(&f.plots, "plots", "both", "plots to draw into the results folder: png, svg, both, or none")
 	fs.StringVar(&f.theme, "theme", "light", "colours of the plots: light or dark")
 	fs.IntVar(&f.dpi, "dpi", 144, "resolution of PNG plots")
 }
@@ -64,8 +64,8 @@ func (f *renderFlags) check() error {
 		return fmt.Errorf("--dpi %d: expected 48 to 600", f.dpi)
 	}
 	for _, p := range f.formats() {
-		if err := oneOf("plots", p, "png", "svg", "none"); err != nil {
-			return err
+		if p != "png" && p != "svg" {
+			return fmt.Errorf("--plots %s: expected png, svg, both or none", f.plots)
 		}
 	}
 	switch {
@@ -77,13 +77,17 @@ func (f *renderFlags) check() error {
 	return nil
 }
 
+// formats are those that plots are drawn in.
 func (f *renderFlags) formats() []string {
+	switch strings.TrimSpace(f.plots) {
+	case "none":
+		return nil
+	case "both":
+		return []string{"png", "svg"}
+	}
 	all := strings.Split(f.plots, ",")
 	for i := range all {
 		all[i] = strings.TrimSpace(all[i])
-	}
-	if slices.Contains(all, "none") && len(all) == 1 {
-		return nil
 	}
 	return all
 }
@@ -93,13 +97,15 @@ func newReport(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Re-render saved results: text, Markdown, CSV, JSON, PNG, SVG",
-		Long: `Reads a results folder, writes report.md and plots/ in it anew, and prints the
-report in the wanted format. The measurements themselves are never changed.
+		Long: `Reads a results folder and prints the report in the wanted format. Nothing is
+written unless --plots says which plots, or --dpi or --theme how: these are drawn
+into the folder, and its report.md is written anew with them. The measurements
+themselves are never changed.
 
 Exit status: 0 done, and every expectation of the run held; 1 it failed, or
 an expectation did not hold or could not be decided; 2 bad usage.`,
 		Example: `  lab report lab-results/20260102T150405Z-compare
-  lab report DIR --format csv --plots none
+  lab report DIR --format csv
   lab report DIR --format overview --theory > page.md
   lab report DIR --theory
   lab report DIR --plots png --dpi 300 --theme dark`,
@@ -108,6 +114,9 @@ an expectation did not hold or could not be decided; 2 bad usage.`,
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if changed := c.Flags().Changed; !changed("plots") && (changed("dpi") || changed("theme")) {
+				f.plots = "both"
+			}
 			if err := f.check(); err != nil {
 				return misuse(c, err)
 			}
@@ -115,15 +124,22 @@ an expectation did not hold or could not be decided; 2 bad usage.`,
 			if err != nil {
 				return err
 			}
+			if len(f.formats()) > 0 {
+				if err := f.save(args[0], report); err != nil {
+					return err
+				}
+			}
 			return unmet(report)
 		},
 	}
 	f.register(cmd.Flags(), overviewFormat)
 	f.registerTheory(cmd.Flags())
+	plots := cmd.Flags().Lookup("plots")
+	f.plots, plots.DefValue = "none", "none"
 	return cmd
 }
 
-// show renders a run directory: files into it, the wanted format to stdout.
+// show prints what is said about a run directory in the wanted format.
 func (f *renderFlags) show(s streams, dir string) (*reports.Report, error) {
 	result, err := scenarios.Load(dir)
 	if err != nil {
@@ -141,15 +157,16 @@ func (f *renderFlags) show(s streams, dir string) (*reports.Report, error) {
 			return nil, err
 		}
 	}
-	// The table first: it is what was asked for, and drawing takes a moment.
-	if err := f.print(s, report); err != nil {
-		return nil, err
-	}
+	return report, f.print(s, report)
+}
+
+// save draws the plots into a run directory and writes its report.md.
+func (f *renderFlags) save(dir string, report *reports.Report) error {
 	plots, err := f.draw(dir, report)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return report, writeWhole(filepath.Join(dir, "report.md"), func(w io.Writer) error {
+	return writeWhole(filepath.Join(dir, "report.md"), func(w io.Writer) error {
 		return reports.Markdown(plots)(w, report)
 	})
 }
