@@ -3,6 +3,7 @@ package reports
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -19,8 +20,12 @@ type Capacity struct {
 	Warmup float64 `json:"warmup"` // s
 	Method string  `json:"method"`
 	// Limits are the objective's conditions on quantiles of response times.
-	Limits []TimeLimit      `json:"limits,omitempty"`
-	Models []*ModelCapacity `json:"models"` // in the order given; of settings, the best first
+	Limits []TimeLimit `json:"limits,omitempty"`
+	// Quantiles are those of response times that tables show, and Drawn those
+	// that plots do: of the objective, with p50 and one of the tail.
+	Quantiles []string         `json:"quantiles"`
+	Drawn     []string         `json:"drawn"`
+	Models    []*ModelCapacity `json:"models"` // in the order given; of settings, the best first
 	// Best is the setting that holds the highest rate, Tied those that it can't
 	// be told apart from: their intervals overlap.
 	Best string   `json:"best,omitempty"`
@@ -31,8 +36,11 @@ type Capacity struct {
 
 // A TimeLimit is one of an objective's conditions: "p99<100ms".
 type TimeLimit struct {
-	Text   string  `json:"text"`
-	Millis float64 `json:"ms"`
+	Text     string  `json:"text"`
+	Quantile string  `json:"quantile"` // "p99"
+	Millis   float64 `json:"ms"`
+
+	q float64
 }
 
 // A ModelCapacity is what one model holds. Rates are arrivals per second; 0
@@ -124,10 +132,12 @@ func capacityOf(res *scenarios.Result, r *Report) (*Capacity, error) {
 		}
 		for _, t := range o.Terms {
 			if t.Of == "response" && t.Figure == "quantile" {
-				c.Limits = append(c.Limits, TimeLimit{t.Text(), t.Limit * 1e3})
+				name, _, _ := strings.Cut(t.Text(), "<")
+				c.Limits = append(c.Limits, TimeLimit{t.Text(), name, t.Limit * 1e3, t.Q})
 			}
 		}
 	}
+	c.chooseQuantiles()
 	if len(res.Scenarios) > 0 {
 		c.Window, c.Warmup = math.Inf(1), res.Scenarios[0].Warmup.Seconds()
 		for _, s := range res.Scenarios {
@@ -143,7 +153,7 @@ func capacityOf(res *scenarios.Result, r *Report) (*Capacity, error) {
 		if _, refused := res.Refused[info.Label]; refused {
 			continue
 		}
-		m := &ModelCapacity{Model: info.Label, Points: tried(res, r, o, info.Label), target: info.Target}
+		m := &ModelCapacity{Model: info.Label, Points: c.tried(res, r, o, info.Label), target: info.Target}
 		if q.Kind == scenarios.ByUsers {
 			m.scale(res)
 		} else {
@@ -171,18 +181,39 @@ func loadOf(s *scenarios.Scenario) float64 {
 	return float64(st.UsersFrom)
 }
 
+// chooseQuantiles says which response times are shown: an objective's own
+// before all.
+func (c *Capacity) chooseQuantiles() {
+	at := map[string]float64{"p50": 0.5}
+	for _, l := range c.Limits {
+		at[l.Quantile] = l.q
+	}
+	ascending := func() []string {
+		return slices.SortedFunc(maps.Keys(at), func(a, b string) int { return cmp.Compare(at[a], at[b]) })
+	}
+	if c.Drawn = ascending(); len(c.Drawn) == 1 {
+		c.Drawn = append(c.Drawn, "p99")
+	}
+	at["p99"] = 0.99
+	c.Quantiles = ascending()
+}
+
+// tail is the rarest quantile that the objective is about, or else p99.
+func (c *Capacity) tail() string { return c.Drawn[len(c.Drawn)-1] }
+
 // tried gathers a model's points.
-func tried(res *scenarios.Result, r *Report, o capacity.Objective, model string) []Tried {
+func (c *Capacity) tried(res *scenarios.Result, r *Report, o capacity.Objective, model string) []Tried {
 	points := []Tried{}
 	for _, s := range res.Scenarios {
 		p := Tried{Load: loadOf(s), Why: []string{}}
-		for _, c := range r.Cells {
-			if c.Scenario == s.Name && c.Model == model {
-				p.Cell = c
+		for _, cell := range r.Cells {
+			if cell.Scenario == s.Name && cell.Model == model {
+				p.Cell = cell
 			}
 		}
 		var broke, invalid reasons
 		var missed []float64
+		var valid []*scenarios.Trial
 		for _, t := range res.Measured {
 			if t.Scenario != s.Name || t.Model != model {
 				continue
@@ -197,12 +228,18 @@ func tried(res *scenarios.Result, r *Report, o capacity.Objective, model string)
 				why.add(b)
 			}
 			if t.Valid() {
+				valid = append(valid, t)
 				lost := float64(t.Failed + t.Unsent)
 				missed = append(missed, lost/max(1, lost+float64(t.Measured)))
 			}
 		}
 		if p.Trials == 0 || p.Cell == nil {
 			continue
+		}
+		for _, l := range c.Limits {
+			if e := timing(response).quantile(l.Quantile, l.q, valid); e.Known() {
+				p.Cell.Response[l.Quantile] = e
+			}
 		}
 		p.Missed, p.broke, p.Invalid = estimate(missed, ""), broke.texts(), invalid.texts()
 		p.Why = slices.Concat([]string{}, p.broke, p.Invalid)

@@ -46,7 +46,7 @@ func (c *Capacity) Setting() string {
 func (c *Capacity) found() table {
 	t := table{corner: "model"}
 	rate := column{head: "holds/s"}
-	p50, p99 := column{head: "p50"}, column{head: "p99"}
+	times := c.times(len(c.Models), func(i int) *Cell { return c.Models[i].at(c.Models[i].Rate) })
 	cpu, memory := column{head: "ms"}, column{head: "MiB"}
 	trials := column{head: "trials"}
 	for _, m := range c.Models {
@@ -57,20 +57,35 @@ func (c *Capacity) found() table {
 		if at == nil {
 			at = &Cell{}
 		}
-		p50.cells = append(p50.cells, withSpread(at.Response["p50"]))
-		p99.cells = append(p99.cells, withSpread(at.Response["p99"]))
 		cpu.cells = append(cpu.cells, withSpread(at.CPUPerRequest))
 		memory.cells = append(memory.cells, withSpread(at.Memory))
 		trials.cells = append(trials.cells, tableCell{figure: fixed(float64(m.Trials), 0)})
 	}
 	t.groups = []group{
 		{columns: []column{rate}},
-		{title: "response time there, ms", columns: []column{p50, p99}},
+		{title: "response time there, ms", columns: times},
 		{title: "CPU/request", columns: []column{cpu}},
 		{title: "peak memory", columns: []column{memory}},
 		{title: "search", columns: []column{trials}, optional: true},
 	}
 	return t
+}
+
+// times are columns of quantiles of response times, of n cells.
+func (c *Capacity) times(n int, of func(i int) *Cell) []column {
+	var all []column
+	for _, q := range c.Quantiles {
+		col := column{head: q}
+		for i := range n {
+			cell := tableCell{figure: unknown}
+			if at := of(i); at != nil {
+				cell = withSpread(at.Response[q])
+			}
+			col.cells = append(col.cells, cell)
+		}
+		all = append(all, col)
+	}
+	return all
 }
 
 // at is the cell of the load given; nil if there is none.
@@ -143,7 +158,7 @@ func (c *Capacity) points(m *ModelCapacity) table {
 	goodput, fit := column{head: "goodput/s"}, column{head: "law"}
 	theory, off := column{head: "theory"}, column{head: "off by"}
 	predicted := 0
-	p50, p99 := column{head: "p50"}, column{head: "p99"}
+	times := c.times(len(m.Points), func(i int) *Cell { return m.Points[i].Cell })
 	lost := column{head: "lost"}
 	bar := column{head: ""}
 	bars := m.bars(c)
@@ -166,8 +181,6 @@ func (c *Capacity) points(m *ModelCapacity) table {
 		} else {
 			theory.cells, off.cells = append(theory.cells, tableCell{figure: unknown}), append(off.cells, tableCell{})
 		}
-		p50.cells = append(p50.cells, withSpread(p.Cell.Response["p50"]))
-		p99.cells = append(p99.cells, withSpread(p.Cell.Response["p99"]))
 		missed := unknown
 		if p.Missed.Known() {
 			missed = percent(p.Missed.Median)
@@ -188,9 +201,9 @@ func (c *Capacity) points(m *ModelCapacity) table {
 	} else {
 		t.groups = append([]group{{columns: []column{of}}}, append(t.groups, first)...)
 	}
-	t.groups = append(t.groups, group{title: "response time, ms", columns: []column{p50, p99}}, group{columns: []column{lost}})
+	t.groups = append(t.groups, group{title: "response time, ms", columns: times}, group{columns: []column{lost}})
 	if c.Kind != scenarios.ByUsers && slices.ContainsFunc(bars, func(s string) bool { return s != "" }) {
-		t.groups = append(t.groups, group{title: "p99, log scale", columns: []column{bar}})
+		t.groups = append(t.groups, group{title: c.tail() + ", log scale", columns: []column{bar}})
 	}
 	return t
 }
@@ -221,14 +234,14 @@ func (p *Tried) tally() string {
 // barWidth is how many characters the longest bar takes.
 const barWidth = 16
 
-// bars draw the points' p99, on a logarithmic scale from the lowest, or their
+// bars draw the points' tail of response times, on a logarithmic scale from the lowest, or their
 // goodput from 0.
 func (m *ModelCapacity) bars(c *Capacity) []string {
 	value := func(p *Tried) float64 {
 		if c.Kind == scenarios.ByUsers {
 			return p.Cell.Goodput.Median
 		}
-		return p.Cell.Response["p99"].Median
+		return p.Cell.Response[c.tail()].Median
 	}
 	low, high := math.Inf(1), 0.0
 	for i := range m.Points {

@@ -138,6 +138,24 @@ func TestCapacity(t *testing.T) {
 	}
 }
 
+// Tables and plots show the quantile that the objective is about.
+func TestCapacityOfAnotherQuantile(t *testing.T) {
+	res := searched()
+	res.Inquiry.Objective = "p98<100ms,errors<0.1%"
+	r := analyse(t, res)
+	if c := r.Capacity; !slices.Equal(c.Drawn, []string{"p50", "p98"}) || !slices.Equal(c.Quantiles, []string{"p50", "p98", "p99"}) || c.Limits[0].Quantile != "p98" {
+		t.Errorf("drawn %v, in tables %v, limits %v", c.Drawn, c.Quantiles, c.Limits)
+	}
+	out := render(t, reports.Text(reports.TextOptions{Width: 100}), r)
+	for _, want := range []string{
+		`p50 +p98 +p99 `, `\n  84.1 +104 % +broke 6 of 6 .* 101 ±3% +10[0-9] ±3% +110 ±3%`, `p98, log scale`,
+	} {
+		if !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
+}
+
 // Near its limit a server holds a rate in one trial and not in the next: the
 // answer begins with what is certain, and says why it is no narrower.
 func TestCapacityUneven(t *testing.T) {

@@ -62,6 +62,16 @@ func (pick timing) at(q quantile) measure {
 	}
 }
 
+// quantile estimates one that isn't among the usual; it is not known where the
+// trials don't support it.
+func (pick timing) quantile(name string, at float64, trials []*scenarios.Trial) Estimate {
+	q := quantile{name: name, q: at}
+	if q.each, q.total = scenarios.Needs(at); !pick.supports(q, trials) {
+		return Estimate{}
+	}
+	return pick.at(q).over(trials, "ms")
+}
+
 // summary estimates the quantiles that the trials support, and "mean" and
 // "max" where every trial has a sample.
 func (pick timing) summary(trials []*scenarios.Trial) map[string]Estimate {

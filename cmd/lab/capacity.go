@@ -58,7 +58,8 @@ Universal Scalability Law; with --tune it searches for the rate that each settin
 of one model holds and says which is best.
 
   OBJECTIVE  p99<100ms,errors<0.1%     conditions, joined by commas:
-             [response.|service.|first_byte.]p50|p99|p99.9|mean|max < DURATION
+             [response.|service.|first_byte.]pNN|mean|max < DURATION
+                                       p1 to p99.99, such as p99 or p99.9
              errors < SHARE            failed or never sent, of those due
              goodput > SHARE           answered well in time, of those offered
              A request that failed counts as never answered in a quantile.

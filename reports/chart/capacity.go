@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"image/color"
 	"math"
 	"strings"
 
@@ -145,7 +146,7 @@ func (v *run) drawKnee(p *pen, c draw.Canvas) {
 	var ms []float64
 	for _, m := range v.Capacity.Models {
 		for _, t := range kneePoints(m) {
-			for _, q := range []string{"p50", "p99"} {
+			for _, q := range v.Capacity.Drawn {
 				if e := t.Cell.Response[q]; known(e) {
 					a, b, _ := interval(e)
 					ms = append(ms, a, e.Median, b)
@@ -156,14 +157,16 @@ func (v *run) drawKnee(p *pen, c draw.Canvas) {
 	for _, l := range v.Capacity.Limits {
 		ms = append(ms, l.Millis)
 	}
-	c = p.clues(c, "response time (ms, log scale)", []clue{
-		p.lineClue("p99", p.line(p.ink, 2.2)),
-		p.lineClue("p50", p.line(p.ink, 1.6, 5, 3)),
+	var clues []clue
+	for k := len(v.Capacity.Drawn) - 1; k >= 0; k-- {
+		clues = append(clues, p.lineClue(v.Capacity.Drawn[k], v.quantileLine(p, p.ink, k)))
+	}
+	c = p.clues(c, "response time (ms, log scale)", append(clues,
 		p.lineClue("the objective", p.line(p.ink, 1.1, 2, 3)),
 		p.boxClue("interval found", func(c draw.Canvas, box vg.Rectangle) {
 			c.FillPolygon(faded(p.ink, 0.18), corners(box))
 		}),
-	})
+	))
 	pl := p.axes()
 	pl.X.Label.Text = "offered (arrivals/s)"
 	pl.X.Min, pl.X.Max = low*0.9, high
@@ -196,11 +199,14 @@ func (v *run) drawKnee(p *pen, c draw.Canvas) {
 	ends := map[int]vg.Point{}
 	for i := len(v.models) - 1; i >= 0; i-- {
 		points := kneePoints(v.held(i))
-		if at, ok := v.drawQuantile(p, data, pl, i, points, "p50", p.line(p.colour(i), 1.6, 5, 3), 3.5); ok {
-			ends[i] = at // where there is no p99
-		}
-		if at, ok := v.drawQuantile(p, data, pl, i, points, "p99", p.line(p.colour(i), 2.2), 4.5); ok {
-			ends[i] = at
+		for k, q := range v.Capacity.Drawn {
+			radius := vg.Length(3.5)
+			if k == len(v.Capacity.Drawn)-1 {
+				radius = 4.5
+			}
+			if at, ok := v.drawQuantile(p, data, pl, i, points, q, v.quantileLine(p, p.colour(i), k), radius); ok {
+				ends[i] = at // of the rarest that there is
+			}
 		}
 	}
 	if len(ms) == len(v.Capacity.Limits) {
@@ -209,13 +215,25 @@ func (v *run) drawKnee(p *pen, c draw.Canvas) {
 	p.label(data, l, ends)
 }
 
+// quantileLine is how the k-th quantile is drawn: the rarest as an unbroken
+// line, p50 dashed.
+func (v *run) quantileLine(p *pen, c color.Color, k int) draw.LineStyle {
+	switch k {
+	case len(v.Capacity.Drawn) - 1:
+		return p.line(c, 2.2)
+	case 0:
+		return p.line(c, 1.6, 5, 3)
+	}
+	return p.line(c, 1.6, 9, 3, 2, 3)
+}
+
 // clear is where on a line at a height a text may begin without a curve in it:
 // as far to the left as there is such a place.
 func (v *run) clear(c draw.Canvas, x, y func(float64) vg.Length, at, width, height vg.Length) vg.Length {
 	const margin, step = 4, 6
 	taken := func(from vg.Length) bool {
 		for _, m := range v.Capacity.Models {
-			for _, q := range []string{"p50", "p99"} {
+			for _, q := range v.Capacity.Drawn {
 				line := kneeLine(x, y, kneePoints(m), q)
 				for i, b := range line {
 					a := line[max(i-1, 0)]

@@ -15,7 +15,8 @@ func looked(kind string) *reports.Report {
 	r.Models = append(r.Models[:1:1], scenarios.ModelInfo{Label: "prefork:workers=8", Name: "prefork"})
 	c := &reports.Capacity{
 		Inquiry: scenarios.Inquiry{Kind: kind, Scenario: "wait", Objective: "p99<100ms,errors<0.1%", Resolution: 0.05, Agree: 6},
-		Window:  2, Warmup: 0.5, Limits: []reports.TimeLimit{{Text: "p99<100ms", Millis: 100}},
+		Window:  2, Warmup: 0.5, Limits: []reports.TimeLimit{{Text: "p99<100ms", Quantile: "p99", Millis: 100}},
+		Quantiles: []string{"p50", "p99"}, Drawn: []string{"p50", "p99"},
 	}
 	r.Capacity = c
 	e := func(v, spread float64) reports.Estimate {
@@ -65,6 +66,30 @@ func TestCapacityHasOnePlot(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// An objective of another quantile is drawn with that quantile's curve.
+func TestKneeDrawsTheObjectivesQuantile(t *testing.T) {
+	r := looked(scenarios.ByRate)
+	r.Capacity.Limits = []reports.TimeLimit{{Text: "p90<60ms", Quantile: "p90", Millis: 60}, {Text: "p98<100ms", Quantile: "p98", Millis: 100}}
+	r.Capacity.Drawn = []string{"p50", "p90", "p98"}
+	for _, m := range r.Capacity.Models {
+		for _, p := range m.Points {
+			times := p.Cell.Response
+			times["p90"], times["p98"] = times["p99"], times["p99"]
+			delete(times, "p99")
+		}
+	}
+	dir, _ := write(t, r, Options{Formats: []string{"svg"}})
+	all := parse(t, read(t, dir, "wait-knee.svg")).joined()
+	for _, want := range []string{"p98 p90 p50 the objective", "p98<100ms", "p90<60ms"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no %q in\n%s", want, all)
+		}
+	}
+	if strings.Contains(all, "nothing to draw") {
+		t.Error("nothing is drawn")
 	}
 }
 
