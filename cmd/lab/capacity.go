@@ -309,8 +309,7 @@ func runCapacity(ctx context.Context, s streams, plan *scenarios.Plan, f *capaci
 	}
 	switch {
 	case interrupted:
-		return fmt.Errorf("%w: %d trials were finished and are in %s; lab report %[3]s --plots both draws their plots",
-			errInterrupted, len(result.Measured), plan.Store.Dir)
+		return cutOff(result, plan.Store.Dir)
 	case len(result.Refused) > 0:
 		return fmt.Errorf("%d of %d models were refused: %s", len(result.Refused), len(result.Models), strings.Join(result.Notes, "; "))
 	}

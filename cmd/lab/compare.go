@@ -359,8 +359,7 @@ func compare(ctx context.Context, s streams, plan *scenarios.Plan, f *compareFla
 	}
 	switch {
 	case interrupted:
-		return fmt.Errorf("%w: %d of %d trials were finished and are in %s; lab report %[4]s --plots both draws their plots",
-			errInterrupted, len(result.Measured), result.Planned, plan.Store.Dir)
+		return cutOff(result, plan.Store.Dir)
 	case len(result.Refused) > 0:
 		return refused(result)
 	}

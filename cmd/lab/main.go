@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"gatewaylab/scenarios"
 )
 
 func main() {
@@ -64,3 +66,15 @@ func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
 var errInterrupted = errors.New("interrupted")
+
+// cutOff is the error of a run that was interrupted.
+func cutOff(r *scenarios.Result, dir string) error {
+	if len(r.Measured) == 0 {
+		return fmt.Errorf("%w: nothing was measured", errInterrupted)
+	}
+	done := fmt.Sprint(len(r.Measured))
+	if r.Inquiry == nil { // a search doesn't know how many it takes
+		done += fmt.Sprintf(" of %d", r.Planned)
+	}
+	return fmt.Errorf("%w: %s trials were finished and are in %s; lab report %[3]s --plots both draws their plots", errInterrupted, done, dir)
+}
