@@ -114,11 +114,19 @@ func Find(arg string) (*Scenario, error) {
 		}
 		names = append(names, s.Name)
 	}
+	for _, ending := range fileEndings {
+		if info, err := os.Stat(arg + ending); err == nil && info.Mode().IsRegular() {
+			return nil, fmt.Errorf("no scenario is called %q, but there is a file: write ./%[1]s%s", arg, ending)
+		}
+	}
 	return nil, fmt.Errorf("no scenario is called %q%s; a file is given as ./NAME.yaml", arg, servers.Nearest(arg, names))
 }
 
+// fileEndings are those of scenario files.
+var fileEndings = [...]string{".yaml", ".yml"}
+
 func isFile(arg string) bool {
-	return strings.ContainsRune(arg, '/') || slices.Contains([]string{".yaml", ".yml"}, path.Ext(arg))
+	return strings.ContainsRune(arg, '/') || slices.Contains(fileEndings[:], path.Ext(arg))
 }
 
 // FindSuite returns the suite that an argument means, as Find does a scenario;

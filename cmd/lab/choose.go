@@ -74,7 +74,7 @@ func choose(specs []string, services []servers.Backing) (chosen []chosenModel, m
 		}
 		e, err := scenarios.ParseEntry(s)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, notAModel(err, s)
 		}
 		c, err := servers.Resolve(e.Spec)
 		if err != nil {
@@ -106,6 +106,16 @@ func choose(specs []string, services []servers.Backing) (chosen []chosenModel, m
 		return nil, nil, fmt.Errorf("%s: none of them can run here; lab doctor --install-plan prints what installs them", strings.Join(specs, " "))
 	}
 	return chosen, missing, nil
+}
+
+// notAModel says of specs that don't name a model if one names a scenario.
+func notAModel(err error, specs ...string) error {
+	for _, spec := range specs {
+		if sc, no := scenarios.Find(spec); no == nil {
+			return fmt.Errorf("%s is a scenario and no model (%s): write --scenario %[1]s", spec, sc.Title)
+		}
+	}
+	return err
 }
 
 // contestants are the models that are meant, and the targets.

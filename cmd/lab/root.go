@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"gatewaylab/servers"
 )
@@ -41,15 +44,17 @@ them the same load, and shows by measurement what differs and why.`,
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetFlagErrorFunc(misuse)
+	root.SetFlagErrorFunc(misusedFlag)
 	root.AddCommand(newCompare(s), newCapacity(s), newPredict(s), newServe(s), newTrace(s), newReport(s), newList(s), newDoctor(s), newVersion(s))
 	for _, sub := range root.Commands() {
 		check := sub.Args
 		sub.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return misuse(c, err)
+			if check(c, args) == nil {
+				return nil
 			}
-			return nil
+			_, what, _ := strings.Cut(sub.Use, " ")
+			found := map[int]string{0: "no argument", 1: "1 argument"}[len(args)]
+			return misuse(c, fmt.Errorf("expected %s, found %s", strings.TrimSpace(c.CommandPath()+" "+what), cmp.Or(found, fmt.Sprintf("%d arguments", len(args)))))
 		}
 	}
 	return root
@@ -58,6 +63,22 @@ them the same load, and shows by measurement what differs and why.`,
 // misuse marks an error as the caller's mistake.
 func misuse(c *cobra.Command, err error) error {
 	return &usageError{command: c.CommandPath(), err: err}
+}
+
+// misusedFlag says what the library knows of a flag's mistake in the lab's words.
+func misusedFlag(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var wrong *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		nearest, _, _ := strings.Cut(servers.Nearest(unknown.GetSpecifiedName(), names), " (known: ") // the help shows them all
+		err = fmt.Errorf("unknown flag: --%s%s", unknown.GetSpecifiedName(), strings.Replace(nearest, "did you mean ", "did you mean --", 1))
+	case errors.As(err, &wrong) && wrong.GetFlag().Value.Type() == "duration":
+		err = fmt.Errorf("--%s %s: expected a duration such as 500ms, 5s or 1m30s", wrong.GetFlag().Name, wrong.GetValue())
+	}
+	return misuse(c, err)
 }
 
 // oneOf checks a flag that takes a word.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -32,6 +33,9 @@ func (f *targetFlags) read() ([]*servers.Target, error) {
 	}
 	var all []*servers.Target
 	for _, text := range f.targets {
+		if name, address, named := strings.Cut(text, "="); named && !strings.Contains(address, "://") {
+			return nil, fmt.Errorf("--target %s: the address has no http:// before it; write %s=http://%s", text, name, address)
+		}
 		t, err := servers.ParseTarget(text)
 		if err != nil {
 			return nil, fmt.Errorf("--target: %w", err)
@@ -53,7 +57,7 @@ func (f *targetFlags) contestants(ctx context.Context, specs []string) ([]*scena
 	}
 	models, err := scenarios.Contestants(specs)
 	if err != nil {
-		return nil, err
+		return nil, notAModel(err, specs...)
 	}
 	if err := f.find(ctx, targets); err != nil {
 		return nil, err
