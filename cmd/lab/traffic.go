@@ -28,13 +28,12 @@ type trafficFlags struct {
 
 func (f *trafficFlags) register(fs *pflag.FlagSet) {
 	f.registerSent(fs)
-	fs.IntVar(&f.maxInFlight, "max-in-flight", 0, "bound of the requests of open stages under way at once (default 10000, or what open files allow)")
 	fs.DurationVar(&f.hurt, "hurt", 0, "response time from which on a request counts as hurt by faults (default: the scenario's)")
 	fs.StringArrayVar(&f.expect, "expect", nil, "`EXPRESSION` that should hold, such as 'async.goodput > 10 * prefork.goodput'; repeatable")
 }
 
 // registerSent adds the flags that mean something where nothing is measured,
-// too: those that neither judge what was nor bound the load generator.
+// too: those that don't judge what was.
 func (f *trafficFlags) registerSent(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.load, "load", nil, "`STAGES` of the load, in place of the scenario's; repeatable, each after the last")
 	fs.StringArrayVar(&f.request, "request", nil, "`REQUEST` in place of the scenario's; repeatable, each as often as its weight says")
@@ -42,6 +41,7 @@ func (f *trafficFlags) registerSent(fs *pflag.FlagSet) {
 	fs.StringVar(&f.protocol, "protocol", "", "http/1.1, h2c, h2 or websocket")
 	fs.IntVar(&f.streams, "streams", 0, "requests under way on one HTTP/2 connection (default: as many as the server allows)")
 	fs.IntVar(&f.perConnection, "per-connection", 0, "requests that a connection serves before the client closes it (default: as many as come)")
+	fs.IntVar(&f.maxInFlight, "max-in-flight", 0, "bound of the requests of open stages under way at once (default 10000, or what open files allow)")
 	f.backing.register(fs)
 	f.changed = fs.Changed
 }
