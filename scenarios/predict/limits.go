@@ -26,6 +26,9 @@ func (f *facts) limit() limit {
 	if f.slots > 0 {
 		consider("c/S", f.pool.words, theory.Ceiling(f.slots*f.split, f.held.Mean))
 	}
+	if n := f.places(); n > 0 {
+		consider("connections/S", "each request under way has a connection", theory.Ceiling(n, f.held.Mean))
+	}
 	consider("cores/D", "the cores can do no more", theory.Ceiling(f.m.Cores, f.cpu+f.sending()))
 	consider("threads/D", "there are fewer of the threads that requests share than cores", f.threaded())
 	if f.threads > 0 {

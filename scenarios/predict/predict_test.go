@@ -234,6 +234,8 @@ func TestCeiling(t *testing.T) {
 		{"wait", "async", costs, "cores/D", 2000},
 		{"wait", "eventloop", costs, "threads/D", 1000},
 		{"wait", "async", Costs{}, "nothing that requests hold", 0},
+		{"wait", "async:connections=10", Costs{}, "connections/S", 200},
+		{"wait", "front:per_instance=2+async", Costs{}, "c/S", 40},
 		{"one-lock", "prefork:workers=16", Costs{}, "1/S", 100},
 		{"small-pool", "async", Costs{}, "c/S", 200},
 		{"crash", "async", costs, "harm", 0},
