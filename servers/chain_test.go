@@ -174,10 +174,11 @@ func TestModelIsHidden(t *testing.T) {
 // Three instances of two workers hold six requests, each in a slot of its own,
 // and one instance may be slow.
 func TestInstances(t *testing.T) {
-	inst := start(t, "front:instances=3,slow=4+prefork:workers=2")
+	t.Parallel()
+	inst := start(t, "front:instances=3,slow=2+prefork:workers=2")
 	var all sync.WaitGroup
 	for range 6 {
-		all.Go(func() { get(t.Context(), inst, "/wait?ms=500") })
+		all.Go(func() { get(t.Context(), inst, "/wait?ms=3000") })
 	}
 	eventually(t, "six busy slots", func() bool { return inst.Status().Busy() == 6 })
 	st := inst.Status()

@@ -302,14 +302,14 @@ func finishesOnTerm(t *testing.T, spec string) {
 	}
 	done := make(chan answer, 1)
 	go func() {
-		_, body, err := ask(t.Context(), "GET", inst.URL()+"/wait?ms=700", nil)
+		_, body, err := ask(t.Context(), "GET", inst.URL()+"/wait?ms=2000", nil)
 		done <- answer{body, err}
 	}()
 	eventually(t, "the request being served", func() bool { return inst.Status().Busy() > 0 })
 	if err := inst.Close(20 * time.Second); err != nil {
 		t.Error(err)
 	}
-	if a := <-done; a.err != nil || !strings.Contains(a.body, "700") {
+	if a := <-done; a.err != nil || !strings.Contains(a.body, "2000") {
 		t.Errorf("the request under way was answered %q, %v; want it finished", a.body, a.err)
 	}
 }

@@ -140,7 +140,7 @@ func TestCrashedWorkerIsReplaced(t *testing.T) {
 func TestTerminateFinishesRequestInHand(t *testing.T) {
 	t.Parallel()
 	s := prefork(t, 2)
-	answer := waits(t, s, "/wait?ms=700")
+	answer := waits(t, s, "/wait?ms=3000")
 	if err := s.Stop(30 * time.Second); err != nil {
 		t.Error(err)
 	}

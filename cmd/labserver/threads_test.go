@@ -111,16 +111,16 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 func TestThreadsAreBounded(t *testing.T) {
 	t.Parallel()
 	s := threads(t, 1, 3)
-	const all = 7
+	const all = 6
 	var wg sync.WaitGroup
 	for range all {
 		wg.Go(func() {
-			if err := get(s.addr, "/wait?ms=500"); err != nil {
+			if err := get(s.addr, "/wait?ms=3000"); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	until(t, "three served, four waiting", func() bool {
+	until(t, "three served, three waiting", func() bool {
 		st := s.Board().Read()
 		if st.Busy() > 3 {
 			t.Errorf("%d requests in progress", st.Busy())
@@ -140,19 +140,22 @@ func TestThreadsAreBounded(t *testing.T) {
 func TestBusyWorkerLeavesConnectionsToOthers(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []string{"queue=0", "connections=1"} {
-		s := threads(t, 2, 1, limit)
-		long := waits(t, s, "/wait?ms=2000")
-		for range 8 {
-			if err := get(s.addr, "/hello"); err != nil {
+		t.Run(limit, func(t *testing.T) {
+			t.Parallel()
+			s := threads(t, 2, 1, limit)
+			long := waits(t, s, "/wait?ms=5000")
+			for range 8 {
+				if err := get(s.addr, "/hello"); err != nil {
+					t.Error(err)
+				}
+			}
+			if len(long) > 0 {
+				t.Fatalf("somebody waited for the long request, which ended with %v", <-long)
+			}
+			if err := <-long; err != nil {
 				t.Error(err)
 			}
-		}
-		if len(long) > 0 {
-			t.Errorf("%s: somebody waited for the long request, which ended with %v", limit, <-long)
-		}
-		if err := <-long; err != nil {
-			t.Error(err)
-		}
+		})
 	}
 }
 
