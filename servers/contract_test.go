@@ -240,7 +240,7 @@ func showsBusySlot(t *testing.T, spec string) {
 	served := inst.Status().Served
 	done := make(chan error, 1)
 	go func() {
-		_, _, err := ask(t.Context(), "GET", inst.URL()+"/wait?ms=1000", nil)
+		_, _, err := ask(t.Context(), "GET", inst.URL()+"/wait?ms=2000", nil)
 		done <- err
 	}()
 	var shown process.Status
