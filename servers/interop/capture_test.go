@@ -63,12 +63,16 @@ func TestTsharkHearsFastCGI(t *testing.T) {
 			select {
 			case line, open := <-lines:
 				cells := strings.Split(line, "|")
-				if !open || len(cells) < 4 || cells[3] != "" {
+				if !open || len(cells) < 4 {
 					t.Fatalf("tshark says %q", line)
 				}
 				types, lengths := strings.Split(cells[1], ","), strings.Split(cells[2], ",")
 				for i := range types {
 					heard[cells[0]] = append(heard[cells[0]], types[i]+":"+lengths[min(i, len(lengths)-1)])
+				}
+				// What tshark hears from the middle on it may take for anything.
+				if cells[3] != "" && begins(heard[cells[0]][0], "1:") {
+					t.Fatalf("tshark says %q, after %v", line, heard[cells[0]])
 				}
 			default:
 				for _, records := range heard {
