@@ -21,7 +21,7 @@ func (s *site) upTo(from int, try func(kib int) (passes bool, status int, err er
 	for kib := from; kib <= 1024; kib *= 2 {
 		passes, status, err := try(kib)
 		// An answer can be lost to whoever still sends when it comes.
-		for again := 0; err != nil && status == 0 && again < 1; again++ {
+		for again := 0; err != nil && status == 0 && again < 4; again++ {
 			passes, status, err = try(kib)
 		}
 		if passes {
