@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -140,7 +142,11 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 				left := survivors(t, sessions, mark)
 				still := listening(t, sessions)
 				// What was made when nothing ran that could remove it, the
-				// next lab to make one removes.
+				// next lab to make one removes, after a while if nobody had
+				// claimed it yet.
+				if len(left) == 0 {
+					age(t, folders)
+				}
 				process.RemoveAbandoned(filepath.Join(folders, servers.FolderPattern))
 				kept, err := filepath.Glob(filepath.Join(folders, servers.FolderPattern))
 				if err != nil {
@@ -155,6 +161,21 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 				time.Sleep(10 * time.Millisecond)
 			}
 		})
+	}
+}
+
+// age makes what is in a folder an hour old.
+func age(t *testing.T, folder string) {
+	t.Helper()
+	all, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		err := os.Chtimes(filepath.Join(folder, e.Name()), time.Time{}, time.Now().Add(-time.Hour))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -217,8 +238,8 @@ func TestInterruptedLabKeepsWhatItHas(t *testing.T) {
 			}
 			asked := time.Now()
 			for len(survivors(t, nil, mark)) > 0 {
-				if time.Since(asked) > 2*time.Second {
-					t.Fatal("servers still run 2 s after SIGINT")
+				if time.Since(asked) > 10*time.Second { // 2 s on a machine that has nothing else to do
+					t.Fatal("servers still run 10 s after SIGINT")
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
