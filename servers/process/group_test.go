@@ -55,6 +55,7 @@ func TestStopKillsTheStubborn(t *testing.T) {
 }
 
 func TestTreeIsFoundWhole(t *testing.T) {
+	t.Parallel()
 	g := launch(t, Launch{}, "family")
 	eventually(t, "ready", func() bool { return g.Log() == "ready\n" })
 	if pids := g.PIDs(); len(pids) != 3 {
@@ -66,7 +67,7 @@ func TestTreeIsFoundWhole(t *testing.T) {
 	}
 	// The leader dies on TERM without a word to its children: they have the
 	// grace to go by themselves, and are then killed.
-	if err := g.Stop(100 * time.Millisecond); err == nil || strings.Count(err.Error(), "(") != 2 {
+	if err := g.Stop(2 * time.Second); err == nil || strings.Count(err.Error(), "(") != 2 {
 		t.Errorf("stop: %v, want the two children named", err)
 	}
 }
