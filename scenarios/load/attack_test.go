@@ -39,6 +39,20 @@ func attack(t *testing.T, a *Attack) ([]Hit, Outcome) {
 	return hits, o
 }
 
+// attackWhole is attack, and again where the machine was so late that a hit
+// which was due went unsent: the generator's grace is short.
+func attackWhole(t *testing.T, a *Attack) (hits []Hit) {
+	t.Helper()
+	for range 5 {
+		var o Outcome
+		if hits, o = attack(t, a); o.Unsent() == 0 {
+			return hits
+		}
+	}
+	t.Error("in each of five attacks hits went unsent")
+	return hits
+}
+
 // hello serves 5 bytes and counts connections and requests. Nothing of vegeta
 // may be seen in a request.
 type hello struct {
@@ -263,7 +277,7 @@ func TestCancel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := time.Since(cancelled); d > time.Second {
+			if d := time.Since(cancelled); d > patient {
 				t.Errorf("it took %v to end", d)
 			}
 			if o.Sent == 0 || o.Ended == 0 || o.Ended >= time.Minute || o.Sent+o.Unsent() < o.Due {
@@ -335,7 +349,7 @@ func TestWhatHitsSay(t *testing.T) {
 			if c.want.Kind == KindTimeout {
 				timeout = 20 * time.Millisecond
 			}
-			hits, _ := attack(t, &Attack{
+			hits := attackWhole(t, &Attack{
 				Stages:   arriving(1, time.Millisecond),
 				Requests: []Request{{URL: c.url, Method: c.method}},
 
@@ -436,7 +450,7 @@ func TestLateAnswerIsATimeout(t *testing.T) {
 		_, _ = io.WriteString(w, "late")
 	}))
 	t.Cleanup(srv.Close)
-	hits, _ := attack(t, &Attack{
+	hits := attackWhole(t, &Attack{
 		Stages: arriving(20, 500*time.Millisecond), Requests: []Request{{URL: srv.URL}}, Timeout: timeout,
 	})
 	if len(hits) != 10 {
