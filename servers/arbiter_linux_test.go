@@ -202,7 +202,7 @@ func TestArbitersStop(t *testing.T) {
 // A worker that hangs is killed and replaced, its request is lost, and no other.
 func TestArbitersReplaceWhoHangs(t *testing.T) {
 	t.Parallel()
-	eachArbiter(t, "workers=2,timeout=3s", func(t *testing.T, inst *servers.Instance, workers func() []int) {
+	eachArbiter(t, "workers=2,timeout=10s", func(t *testing.T, inst *servers.Instance, workers func() []int) {
 		load := requests(t, inst, 2, "/wait?ms=10")
 		before := workers()
 		if got := get(t.Context(), inst, "/hang"); got.status != 0 {

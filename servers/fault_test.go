@@ -35,17 +35,17 @@ var faults = map[string]struct {
 
 	leakLasts bool
 }{
-	"cgi":     {crashStatus: 502, hang: "cgi:timeout=1s", hangStatus: 504},
-	"prefork": {restarts: 1, hang: "prefork:workers=1,timeout=1s", hangStatus: 0, leakLasts: true},
+	"cgi":     {crashStatus: 502, hang: "cgi:timeout=3s", hangStatus: 504},
+	"prefork": {restarts: 1, hang: "prefork:workers=1,timeout=3s", hangStatus: 0, leakLasts: true},
 	"serial":  {restarts: 1, dies: true, hang: "serial", hangStatus: -1, hangStays: true, hangAll: true, leakLasts: true},
 	// A crash hurts the threads of one process only: with one process, all.
-	"threads":   {crash: "threads:workers=1", crashHurts: true, restarts: 1, hang: "threads:workers=1,threads=2,timeout=1s", hangStatus: -1, hangStays: true, leakLasts: true},
+	"threads":   {crash: "threads:workers=1", crashHurts: true, restarts: 1, hang: "threads:workers=1,threads=2,timeout=3s", hangStatus: -1, hangStays: true, leakLasts: true},
 	"eventloop": {crashHurts: true, restarts: 1, dies: true, hang: "eventloop", hangStatus: -1, leakLasts: true},
 	"async":     {crashHurts: true, restarts: 1, dies: true, hang: "async", hangStatus: -1, leakLasts: true},
 	// The gateway answers for a worker that has died.
-	"fastcgi": {crashStatus: 502, restarts: 1, hang: "fastcgi:workers=1,timeout=1s", hangStatus: 502, leakLasts: true},
-	"scgi":    {crashStatus: 502, restarts: 1, hang: "scgi:workers=1,timeout=1s", hangStatus: 502, leakLasts: true},
-	"uwsgi":   {crashStatus: 502, restarts: 1, hang: "uwsgi:workers=1,timeout=1s", hangStatus: 502, leakLasts: true},
+	"fastcgi": {crashStatus: 502, restarts: 1, hang: "fastcgi:workers=1,timeout=3s", hangStatus: 502, leakLasts: true},
+	"scgi":    {crashStatus: 502, restarts: 1, hang: "scgi:workers=1,timeout=3s", hangStatus: 502, leakLasts: true},
+	"uwsgi":   {crashStatus: 502, restarts: 1, hang: "uwsgi:workers=1,timeout=3s", hangStatus: 502, leakLasts: true},
 }
 
 func eachModel(t *testing.T, test func(t *testing.T, name string)) {
@@ -245,7 +245,7 @@ func hangsOn(t *testing.T, inst *servers.Instance, hung <-chan outcome, all bool
 		t.Errorf("another request: %+v", answer)
 	}
 	eventually(t, "nothing hanging", func() bool { return inst.Status().Busy() == 0 })
-	eventually(t, "the restart being counted", func() bool { return inst.Status().Restarts == 1 })
+	eventually(t, "the restart being counted", func() bool { return inst.Status().Restarts >= 1 })
 }
 
 func TestLeak(t *testing.T) {

@@ -283,7 +283,11 @@ echo "[notice] thinking"; exec sleep 60`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake(t, f.program, f.script)
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			limit := 3 * time.Second
+			if name == "ends" {
+				limit = 20 * time.Second
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			err := failsToStart(ctx, t, f.spec)
 			for _, want := range f.want {

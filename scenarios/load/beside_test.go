@@ -296,8 +296,8 @@ func TestSlowSendIsToldToContinue(t *testing.T) {
 // stands still.
 func TestSlowClientsTimeOut(t *testing.T) {
 	t.Parallel()
-	const timeout = 500 * time.Millisecond
-	upload := Request{Method: "POST", Size: 1000}
+	const timeout = 2 * time.Second
+	upload := Request{Method: "POST", Size: 3000}
 	for _, c := range []struct {
 		name   string
 		kind   CrowdKind
@@ -307,7 +307,7 @@ func TestSlowClientsTimeOut(t *testing.T) {
 		{"takes all in time", SlowSend, replies(ok), ""},
 		{"doesn't answer", SlowSend, thenHold(replies()), KindTimeout},
 		{"answers half", SlowSend, thenHold(replies(ok[:len(ok)-1])), KindTimeout},
-		{"gives all in time", SlowRead, replies("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + strings.Repeat("x", 1000)), ""},
+		{"gives all in time", SlowRead, replies("HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n" + strings.Repeat("x", 3000)), ""},
 		{"gives nothing", SlowRead, thenHold(replies()), KindTimeout},
 		{"gives half", SlowRead, thenHold(replies(ok[:len(ok)-1])), KindTimeout},
 	} {
