@@ -69,6 +69,7 @@ func TestJudge(t *testing.T) {
 		{"wrong request", load.Users, func(tr *Trial, _ *observed) { tr.Codes[404] = 3 }, "3 responses had status 404", ""},
 		{"overload answered", load.Users, func(tr *Trial, _ *observed) { tr.Codes[503], tr.Codes[429] = 3, 3 }, "", ""},
 		{"no answer in the window", load.Users, func(tr *Trial, _ *observed) { tr.Measured, tr.Failed = 0, 0 }, "no answer ended within the window", ""},
+		{"nor was any request sent in it", load.Users, func(tr *Trial, _ *observed) { tr.Measured, tr.Failed, tr.Sent = 0, 0, 0 }, "no answer ended within the window", ""},
 		{"listen queue overflowed", load.Users, func(tr *Trial, _ *observed) { tr.Machine.ListenDrops = 7 }, "", "listen queue was full"},
 		{"a backing service in time", load.Users, func(tr *Trial, _ *observed) {
 			tr.Backing = []BackingUse{serviceLate(100*time.Millisecond, 4*time.Millisecond)}

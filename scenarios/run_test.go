@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,13 +20,23 @@ import (
 
 // TestMain makes this test binary serve as servers that are none of the lab's:
 // one that does other work than the application, one that is slow to a known
-// degree.
+// degree; and as another program, which only computes until its input ends.
 func TestMain(m *testing.M) {
 	if os.Getenv("LAB_TEST_LIAR") != "" {
 		os.Exit(lie())
 	}
 	if os.Getenv("LAB_TEST_DAWDLE") != "" {
 		os.Exit(dawdle())
+	}
+	if os.Getenv("LAB_TEST_COMPUTE") != "" {
+		var over atomic.Bool
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			over.Store(true)
+		}()
+		for !over.Load() {
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
