@@ -39,6 +39,32 @@ func docCommands(t *testing.T, name string) (lines []string) {
 	return lines
 }
 
+// promised is what the README's table of other tools says is to be seen in a
+// command's output, as far as a shortened run has it.
+var promised = map[string][]string{
+	"lab compare async --scenario hello --rate 2000/s":                   {`open loop, 2,000 requests/s`, `unsent`},
+	"lab compare prefork --scenario wait --rate 100/s --max-in-flight 4": {`response time, ms +service time, ms`},
+	"lab compare prefork async --load '20 users thinking about 100ms over 2s' --expect 'async.goodput > prefork.goodput'": {
+		`20 clients that think about 100 ms`,
+	},
+	"lab compare prefork async --request '/wait?ms=50' --load 'ramp 10/s..200/s over 2s then spike 40/s..200/s at 500ms for 200ms over 1s then calm: poisson constant 40/s over 1s'": {
+		`ramp 10/s\.\.200/s over 2s, then spike .*, then calm: poisson\s+constant 40/s`,
+	},
+	"lab compare prefork:workers=2 prefork:workers=8 --scenario wait": {`\[low–high\].* 95 % interval`, `~: not\s+told apart`},
+	"lab compare --quick": {`(?m)^\[1/9\] \w+ × \w+, trial 1 of 1`, `seed \d+`},
+	"lab capacity prefork async --scenario wait --slo 'p99<100ms,errors<0.1%'": {`(?m)^ +model +holds`},
+	"lab capacity async --scenario one-lock --users 1..64":                     {`γ.*α.*β|No law is fitted`},
+	"lab doctor gunicorn nginx+prefork":                                        {`(?m)^ +(works|missing) +(python )?gunicorn`},
+	"lab report DIR --format csv":                                              {`,cpu_per_request_ms,.*,memory_mib,.*,processes,.*,switches_per_request,`},
+	"lab compare async --scenario hello --rate 500000/s --for 50ms --warmup 0s": {
+		`not valid`, `could\s+not\s+keep\s+up`, `no trial was valid for async on hello`,
+	},
+	"lab compare prefork async --beside '4 slow-send at 100B/s POST /upload size=10KB' --timeout 1s": {`(?i)beside`},
+	"lab compare async prefork --scenario wait --theory":                                             {`clients that wait at least 50 ms|Nothing can be said`},
+	"lab doctor --measure":                              {`With 6 trials`}, // TestDoctorMeasures
+	"lab report DIR --plots png --dpi 300 --theme dark": {`results|model`},
+}
+
 // Every command of the README is run: lab's here, shortened to what a test
 // can wait for; the others must be among those that CI runs as they stand.
 func TestReadmeCommands(t *testing.T) {
@@ -120,8 +146,14 @@ func TestReadmeCommands(t *testing.T) {
 					return // waits for Ctrl-C: TestServe
 				}
 			}
-			if code, _, stderr := invoke(t, args); code != 0 && !busyMachine(stderr) {
+			code, stdout, stderr := invoke(t, args)
+			if code != 0 && !busyMachine(stderr) {
 				t.Errorf("lab %s\nexit status %d:\n%s", args, code, stderr)
+			}
+			for _, what := range promised[line] {
+				if !regexp.MustCompile(what).MatchString(stdout + stderr) {
+					t.Errorf("lab %s: its output has no %q, where the README says to look:\n%s%s", args, what, stdout, stderr)
+				}
 			}
 		})
 	}
@@ -129,6 +161,9 @@ func TestReadmeCommands(t *testing.T) {
 	for _, row := range tabled {
 		if !slices.Contains(lines, row[1]) {
 			t.Errorf("a table shows %q, which is not among the commands that are run", row[1])
+		}
+		if len(promised[row[1]]) == 0 {
+			t.Errorf("a table shows %q, and nothing says what its output is to have", row[1])
 		}
 	}
 	if len(tabled) < 10 {
