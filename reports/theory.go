@@ -265,7 +265,7 @@ func (h *Held) by() string {
 // theory is the table of predictions beside measurements.
 func (b block) theory() table {
 	t := table{
-		caption: "Held against theory: predicted, and by how much what was measured is above that.",
+		caption: "Held against theory: what it predicts, and by how much what was measured is above that.",
 		corner:  "model",
 	}
 	by := column{head: "by"}
@@ -344,7 +344,8 @@ func (b block) reasons() (models, texts []string) {
 }
 
 // agreementWords is a line about the whole run; "" where nothing was held
-// against theory.
+// against theory. It says whose CPU times the predictions rest on: those of
+// another run would be a harder test.
 func (r *Report) agreementWords() string {
 	if r.Theory == nil {
 		return ""
@@ -353,16 +354,16 @@ func (r *Report) agreementWords() string {
 	for _, m := range []struct {
 		a    Agreement
 		what string
-	}{{r.Theory.Formula, "by formulas"}, {r.Theory.Simulated, "by simulation, where none applies,"}} {
+	}{{r.Theory.Formula, "by formulas"}, {r.Theory.Simulated, "by simulation, where no formula applies"}} {
 		if m.a.Figures > 0 {
-			parts = append(parts, fmt.Sprintf("%s predicted %s are off by %s at the median, and %s of them lie in the measurement's interval or within 10 %%",
+			parts = append(parts, fmt.Sprintf("%s %s, off by %s at the median, %s of them in the measurement's interval or within 10 %%",
 				count(uint64(m.a.Figures), "figure"), m.what, percent(m.a.Percent/100), fixed(float64(m.a.Within), 0)))
 		}
 	}
 	if len(parts) == 0 {
 		return "Held against theory: no theory applies to anything here."
 	}
-	return "Held against theory: " + strings.Join(parts, "; ") + "."
+	return "Held against theory, which takes CPU times from this run: " + strings.Join(parts, "; ") + "."
 }
 
 func (t *textWriter) agreement(r *Report) {

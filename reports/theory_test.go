@@ -48,7 +48,7 @@ func TestHoldAgainstTheory(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := "cores/D"
-		if !strings.Contains(b.String(), want) || name == "text" && !strings.Contains(b.String(), " figures predicted by formulas are off by ") {
+		if !strings.Contains(b.String(), want) || name == "text" && !strings.Contains(b.String(), " figures by formulas, off by ") {
 			t.Errorf("%s says nothing of theory", name)
 		}
 		if name == "JSON" && !json.Valid(b.Bytes()) {
