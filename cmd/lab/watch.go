@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/charmbracelet/x/term"
 
@@ -43,9 +44,13 @@ func watched(ctx context.Context, s streams, plan *scenarios.Plan, dash string) 
 	return result, errors.Join(err, <-shown)
 }
 
-// textOptions fits the table to where it is printed.
+// textOptions fits the table to where it is printed; where that is no terminal,
+// to COLUMNS, if it is set.
 func textOptions(out io.Writer) reports.TextOptions {
 	o := reports.TextOptions{}
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		o.Width = n
+	}
 	if f, ok := terminal(out); ok {
 		o.Colour = !noColor()
 		if w, _, err := term.GetSize(f.Fd()); err == nil {
