@@ -188,6 +188,36 @@ func TestSeriesMeetInTime(t *testing.T) {
 	}
 }
 
+// Slices that begin before the trial or end after it are as long as it lasted
+// in them.
+func TestSeriesEndWithTheTrial(t *testing.T) {
+	res := few()
+	for _, tr := range res.Measured {
+		tr.Warmup, tr.Window = 120*time.Millisecond, 330*time.Millisecond
+		tr.Series = nil
+		for at := -100 * time.Millisecond; at <= 400*time.Millisecond; at += 100 * time.Millisecond {
+			n := uint64(100)
+			switch at {
+			case -100 * time.Millisecond:
+				n = 20
+			case 400 * time.Millisecond:
+				n = 30
+			}
+			tr.Series = append(tr.Series, scenarios.Interval{At: at, Length: 100 * time.Millisecond, Succeeded: n, P50: time.Millisecond})
+		}
+	}
+	series := cell(t, analyse(t, res), "wait", "async").Series
+	middles := []float64{-0.11, -0.05, 0.05, 0.15, 0.25, 0.315}
+	if len(series) != len(middles) {
+		t.Fatalf("%d slices, want %d", len(series), len(middles))
+	}
+	for i, s := range series {
+		if math.Abs(s.Seconds-middles[i]) > 1e-9 || !close3(s.Goodput, 1000) {
+			t.Errorf("slice %d: %g/s at %g s, want 1,000/s at %g s", i, s.Goodput, s.Seconds, middles[i])
+		}
+	}
+}
+
 // Whatever is missing has a footnote, an exclusion, or the rule in the method.
 func TestNothingIsUnexplained(t *testing.T) {
 	for name, res := range map[string]*scenarios.Result{"full": full(), "few": few(), "aa": same(), "traffic": traffic()} {

@@ -11,18 +11,17 @@ import (
 
 // merge lays the trials' intervals over one another by time and takes medians
 // over trials. Trials don't sample at exactly the same moments, so intervals
-// meet at the nearest multiple of their usual length.
+// meet at the nearest multiple of their usual length. The first and the last
+// are as long as the trial lasted in them.
 func merge(trials []*scenarios.Trial) []Slice {
 	step := usualLength(trials)
 	at := map[int][]scenarios.Interval{}
 	for _, t := range trials {
 		seen := map[int]bool{}
 		for _, iv := range t.Series {
-			if iv.Length <= 0 {
-				continue
-			}
 			k := int(math.Round(float64(iv.At) / float64(step)))
-			if !seen[k] {
+			from, to := within(t, k, step)
+			if iv.Length = time.Duration(float64(iv.Length) * float64(to-from) / float64(step)); iv.Length > 0 && !seen[k] {
 				at[k], seen[k] = append(at[k], iv), true
 			}
 		}
@@ -30,10 +29,16 @@ func merge(trials []*scenarios.Trial) []Slice {
 	merged := []Slice{}
 	for _, k := range slices.Sorted(maps.Keys(at)) {
 		s := slice(at[k])
-		s.Seconds = (time.Duration(k)*step - step/2).Seconds()
+		from, to := within(trials[0], k, step)
+		s.Seconds = ((from + to) / 2).Seconds()
 		merged = append(merged, s)
 	}
 	return merged
+}
+
+// within is the part of the k-th slice in which the trial sent requests.
+func within(t *scenarios.Trial, k int, step time.Duration) (from, to time.Duration) {
+	return max(time.Duration(k-1)*step, -t.Warmup), min(time.Duration(k)*step, t.Window)
 }
 
 func usualLength(trials []*scenarios.Trial) time.Duration {

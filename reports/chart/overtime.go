@@ -21,7 +21,7 @@ func (v *run) overTime(sc *scene) *figure {
 		caption: paragraphs(
 			v.setup(sc),
 			stageKey(sc.Scenario),
-			"Each point is one slice of the trials, at the same moment of each: median over the valid trials. A gap: nothing was answered in that slice.",
+			"Each point is one slice of the trials, at the same moment of each, and stands in its middle: median over the valid trials. A gap: nothing was answered in that slice.",
 			v.colophon(),
 		),
 		alt: "Response time over the course of a trial, " + sc.heading() + ". " +
