@@ -2,6 +2,7 @@ package chart
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/xml"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"gatewaylab/reports"
 
+	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 )
 
@@ -133,6 +135,38 @@ func TestTiesAreMarked(t *testing.T) {
 	}
 	if strings.Contains(parse(t, read(t, dir, "wait-goodput.svg")).joined(), "~") {
 		t.Error("wait-goodput.svg: a tie that is none")
+	}
+}
+
+// The curves are of all trials together and the figures beside them medians
+// over trials, which the plot says; where there are no figures, it doesn't.
+func TestPercentilesSayWhatIsShown(t *testing.T) {
+	for name, want := range map[string]bool{"three": true, "twelve": false} {
+		dir, _ := write(t, cases()[name], Options{Formats: []string{"svg"}})
+		all := parse(t, read(t, dir, "wait-latency-percentiles.svg")).joined()
+		if !strings.Contains(all, "Line and marks: all valid trials together") || strings.Contains(all, "Beside the name: medians over trials") != want {
+			t.Errorf("%s:\n%s", name, all)
+		}
+	}
+}
+
+// Ticks that have no room for their label stand only where each step is ten
+// times rarer.
+func TestTicksOfQuantiles(t *testing.T) {
+	for unit, want := range map[vg.Length]string{
+		60:  " 50 90 99 99.9 99.99",
+		130: "0 50 75 90 95 99 99.5 99.9 99.99",
+		12:  "  90   99.99",
+	} {
+		var labels []string
+		ticks := quantiles{unit: unit, width: func(s string) vg.Length { return vg.Length(6 * len(s)) }}.Ticks(0, 4)
+		slices.SortFunc(ticks, func(a, b plot.Tick) int { return cmp.Compare(a.Value, b.Value) })
+		for _, tick := range ticks {
+			labels = append(labels, tick.Label)
+		}
+		if got := strings.Join(labels, " "); got != want {
+			t.Errorf("%v to a step: %q, want %q", unit, got, want)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ func (v *run) percentiles(sc *scene) *figure {
 		sub:   sc.Question,
 		caption: paragraphs(
 			v.setup(sc),
-			"Response time counts from when a request was due to its last byte. Line: all valid trials together, as far as the sample supports; dots lead on to the name.",
+			percentileLegend(len(sc.cells)),
 			firstByteNote(sc),
 			theoryNote([]*scene{sc}, "response times (from edge to edge: their mean)"),
 			v.colophon(),
@@ -39,6 +39,17 @@ func (v *run) percentiles(sc *scene) *figure {
 		},
 		draw: func(p *pen, c draw.Canvas) { v.drawPercentiles(p, c, sc) },
 	}
+}
+
+// withFigures is how many models have their figures beside the plot.
+const withFigures = 6
+
+func percentileLegend(models int) string {
+	s := "Response time counts from when a request was due to its last byte. Line and marks: all valid trials together, as far as the sample supports; dots lead on to the name."
+	if models <= withFigures {
+		s += " Beside the name: medians over trials, as in tables, which slow trials move less."
+	}
+	return s
 }
 
 // curve returns the points of a model's curve that have a place in the plot:
@@ -61,7 +72,7 @@ func (v *run) percentileNotes(sc *scene) []string {
 	notes := make([]string, len(sc.cells))
 	for i, cell := range sc.cells {
 		notes[i] = why(cell, func(c *reports.Cell) bool { return len(curve(c)) > 0 })
-		if notes[i] == "" && len(sc.cells) <= 6 {
+		if notes[i] == "" && len(sc.cells) <= withFigures {
 			notes[i] = quantileNote(cell)
 		}
 	}
@@ -107,7 +118,7 @@ func (v *run) drawPercentiles(p *pen, c draw.Canvas, sc *scene) {
 	l := p.legend(v.models, v.percentileNotes(sc), labelRoom(c.Size().X))
 	width := c.Size().X - l.width - 60 // leaves room for the y axis
 	title, tick := p.face(sizeAxis, true, p.ink), p.face(sizeTick, false, p.ink)
-	pl.X.Label.Text = "percentile of successful responses (each step to the right is ten times rarer)"
+	pl.X.Label.Text = "percentile of successful responses (90, 99, 99.9: each is ten times rarer)"
 	if title.Width(pl.X.Label.Text) > width+40 {
 		pl.X.Label.Text = "percentile of successful responses (log tail)"
 	}
@@ -124,7 +135,7 @@ func (v *run) drawPercentiles(p *pen, c draw.Canvas, sc *scene) {
 			p.firstByte(c, pl, i, first[i])
 		}
 		for i := len(curves) - 1; i >= 0; i-- { // the first model on top
-			p.curve(c, pl, i, curves[i])
+			p.curve(c, pl, i, curves)
 		}
 		for i := range theory {
 			p.expected(c, pl, i, theory[i])
@@ -147,8 +158,10 @@ func (v *run) drawPercentiles(p *pen, c draw.Canvas, sc *scene) {
 	p.label(data, l, ends)
 }
 
-// curve draws one model's line with a marker at each percentile of the axis.
-func (p *pen) curve(c draw.Canvas, pl *plot.Plot, model int, xy [][2]float64) {
+// curve draws one model's line with a marker at each percentile of the axis,
+// larger where another model's would hide it.
+func (p *pen) curve(c draw.Canvas, pl *plot.Plot, model int, curves [][][2]float64) {
+	xy := curves[model]
 	if len(xy) == 0 {
 		return
 	}
@@ -159,8 +172,14 @@ func (p *pen) curve(c draw.Canvas, pl *plot.Plot, model int, xy [][2]float64) {
 	}
 	c.StrokeLines(p.line(p.colour(model), 2.4), line)
 	for _, q := range []float64{.5, .9, .99, .999, .9999, .99999} {
-		if ms, ok := at(xy, tail(q)); ok {
-			p.mark(c, model, vg.Point{X: x(tail(q)), Y: y(ms)}, 4.5)
+		marks := map[int]vg.Point{}
+		for i := range curves {
+			if ms, ok := at(curves[i], tail(q)); ok {
+				marks[i] = vg.Point{X: x(tail(q)), Y: y(ms)}
+			}
+		}
+		if mark, ok := marks[model]; ok {
+			p.mark(c, model, mark, 4.5+min(beneath(marks, model), 2)*2)
 		}
 	}
 	p.mark(c, model, line[len(line)-1], 4.5)

@@ -120,8 +120,8 @@ func logRange(values []float64) (low, high float64) {
 // times rarer than the one before, so 0.9, 0.99 and 0.999 are equally apart.
 func tail(q float64) float64 { return -math.Log10(1 - q) }
 
-// quantiles are the marks of that axis. Labels that would touch are left out,
-// 75, 95 and 99.5 first.
+// quantiles are the marks of that axis. Where labels would touch, 75, 95 and
+// 99.5 are left out, and others stand without theirs.
 type quantiles struct {
 	unit  vg.Length              // length of one step of ten times rarer
 	width func(string) vg.Length // of a label
@@ -148,6 +148,9 @@ func (t quantiles) Ticks(low, high float64) []plot.Tick {
 				m.label = ""
 				break
 			}
+		}
+		if between := m.q == .75 || m.q == .95 || m.q == .995; between && m.label == "" {
+			continue
 		}
 		ticks = append(ticks, plot.Tick{Value: x, Label: m.label})
 	}
