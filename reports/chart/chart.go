@@ -71,8 +71,8 @@ type File struct {
 // returns the files in reading order: goodput of all scenarios (if there is
 // more than one), then for each scenario its goodput, its response times by
 // percentile and over time, both by stage if its load has several, and what its
-// requests that do harm did to others, if it has any; then costs, then offered
-// against achieved.
+// requests that do harm did to others, if it has any; then costs, then, of open
+// loops, offered against achieved.
 //
 // Of a run of pairs of a model and its twin it draws one plot alone, which
 // holds them against each other: fidelity.png.

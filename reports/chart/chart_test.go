@@ -61,7 +61,7 @@ func TestFilesStandInReadingOrder(t *testing.T) {
 		"hello-goodput", "hello-latency-percentiles", "hello-latency-over-time",
 		"wait-goodput", "wait-latency-percentiles", "wait-latency-over-time",
 		"cpu-goodput", "cpu-latency-percentiles", "cpu-latency-over-time",
-		"cpu-memory", "offered-achieved",
+		"cpu-memory", // and nothing offered, since all loops are closed
 	} {
 		want = append(want, n+".svg")
 	}
@@ -75,7 +75,7 @@ func TestFilesStandInReadingOrder(t *testing.T) {
 
 func TestOneScenarioNeedsNoOverview(t *testing.T) {
 	_, files := write(t, cases()["one"], Options{Formats: []string{"svg"}})
-	if len(files) != 5 || files[0].Path != "wait-goodput.svg" {
+	if len(files) != 4 || files[0].Path != "wait-goodput.svg" {
 		t.Errorf("files: %v", files)
 	}
 	if _, files := write(t, cases()["void"], Options{}); len(files) != 0 {
@@ -96,7 +96,6 @@ func TestEveryPlotExplainsItself(t *testing.T) {
 		KindPercentiles: {"Response time by percentile", "response time (ms, log scale)", "percentile of successful responses", "99.9", "p50 51.2, p99"},
 		KindOverTime:    {"Response time over time", "response time (ms, log scale)", "time since the measuring window began (s)", "warm-up", "p99", "lowest to highest trial"},
 		KindCost:        {"ms of CPU per request", "peak memory (MiB)", "proportional set size", "95\u00a0% interval"},
-		KindOffered:     {"attempted (requests/s)", "goodput (successful responses/s)", "only after the last answer", "95\u00a0% interval"},
 	}
 	for _, f := range files {
 		if f.Scenario != "" && f.Scenario != "wait" {
@@ -118,10 +117,13 @@ func TestEveryPlotExplainsItself(t *testing.T) {
 func TestClosedAndOpenLoopsAreNamed(t *testing.T) {
 	dir, _ := write(t, twelve(), Options{Formats: []string{"svg"}})
 	all := parse(t, read(t, dir, "offered-achieved.svg")).joined()
-	for _, want := range []string{"attempted (requests/s)", "offered (requests/s)", "open loop, 200 requests/s due"} {
+	for _, want := range []string{"offered (requests/s)", "goodput (successful responses/s)", "open loop, 200 requests/s due", "Closed loops are left out", "95\u00a0% interval"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q in\n%s", want, all)
 		}
+	}
+	if strings.Contains(all, "closed loop, 50 clients") {
+		t.Errorf("a closed loop is shown:\n%s", all)
 	}
 }
 

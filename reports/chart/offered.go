@@ -10,14 +10,22 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// offered shows how much of what was asked for was answered.
-func (v *run) offered() *figure {
+// offered shows how much of what was asked for was answered. It is of open
+// loops: a client of a closed one sends its next request only after the last
+// answer, so that as much is offered as is achieved.
+func (v *run) offered(leftOut bool) *figure {
 	n := len(v.scenes)
 	var alts []string
 	for _, sc := range v.scenes {
-		alts = append(alts, sc.Name+": "+v.each(sc, func(c *reports.Cell) string { return offeredWords(sc, c) }))
+		alts = append(alts, sc.Name+": "+v.each(sc, offeredWords))
 	}
-	notes := v.offeredNotes()
+	notes := []string{
+		"Point: medians of the valid trials. Vertical line: " + v.level() + " interval of goodput.",
+		"Below the diagonal, requests failed, came too late or were never sent.",
+	}
+	if leftOut {
+		notes = append(notes, "Closed loops are left out: each of their clients sends its next request only after the last answer, so that they offer what the server achieves.")
+	}
 	caption := append(v.setups(), notes...)
 	panels := n
 	if n > 1 && n%2 == 1 {
@@ -66,19 +74,6 @@ func offeredGrid(n int, width vg.Length) (cols, rows int) {
 	return cols, (n + cols - 1) / cols
 }
 
-func (v *run) offeredNotes() []string {
-	notes := []string{
-		"Point: medians of the valid trials. Vertical line: " + v.level() + " interval of goodput.",
-		"Below the diagonal, requests failed, came too late or were never sent.",
-	}
-	for _, sc := range v.scenes {
-		if sc.Closed() {
-			return append(notes, "Closed loop: a client sends its next request only after the last answer, so a closed loop offers what the server achieves. How far up the diagonal a point lies is what tells.")
-		}
-	}
-	return notes
-}
-
 // read fills a panel with notes on how to read the others.
 func (p *pen) read(c draw.Canvas, notes []string) {
 	c = crop(c, 24, 12, 0, 0)
@@ -95,16 +90,8 @@ func (p *pen) read(c draw.Canvas, notes []string) {
 	}
 }
 
-// asked is the rate that was offered, in the sense of the scenario's loop.
-func asked(sc *scene, c *reports.Cell) reports.Estimate {
-	if !sc.Closed() {
-		return c.Offered
-	}
-	return c.Attempted
-}
-
-func offeredWords(sc *scene, c *reports.Cell) string {
-	of := asked(sc, c)
+func offeredWords(c *reports.Cell) string {
+	of := c.Offered
 	if !known(of) || !known(c.Goodput) {
 		return ""
 	}
@@ -112,25 +99,24 @@ func offeredWords(sc *scene, c *reports.Cell) string {
 }
 
 // lacking says why a cell has no point.
-func lacking(sc *scene, c *reports.Cell) string {
-	return why(c, func(c *reports.Cell) bool { return offeredWords(sc, c) != "" })
+func lacking(c *reports.Cell) string {
+	return why(c, func(c *reports.Cell) bool { return offeredWords(c) != "" })
 }
 
 // offeredRoom is for the text of labels beside a panel, in points.
 const offeredRoom = 108
 
-// offeredTags are the notes under the models' names: goodput and, in an open
-// loop, its share of what was offered, if there are few models; or why there is
-// no point.
+// offeredTags are the notes under the models' names: goodput and its share of
+// what was offered, if there are few models; or why there is no point.
 func (v *run) offeredTags(sc *scene) []string {
 	notes := make([]string, len(sc.cells))
 	for i, c := range sc.cells {
-		notes[i] = lacking(sc, c)
+		notes[i] = lacking(c)
 		if notes[i] != "" || len(sc.cells) > 6 {
 			continue
 		}
 		notes[i] = number(c.Goodput.Median) + "/s"
-		if of := asked(sc, c).Median; of > 0 && !sc.Closed() {
+		if of := c.Offered.Median; of > 0 {
 			notes[i] += " (" + number(100*c.Goodput.Median/of) + "\u00a0%)"
 		}
 	}
@@ -146,16 +132,13 @@ func (v *run) drawOffered(p *pen, c draw.Canvas, sc *scene) {
 
 	end := 0.0
 	for _, cell := range sc.cells {
-		if lacking(sc, cell) == "" {
+		if lacking(cell) == "" {
 			_, high, _ := interval(cell.Goodput)
-			end = max(end, asked(sc, cell).Median, high)
+			end = max(end, cell.Offered.Median, high)
 		}
 	}
 	pl := p.axes()
-	pl.X.Label.Text = "attempted (requests/s)"
-	if !sc.Closed() {
-		pl.X.Label.Text = "offered (requests/s)"
-	}
+	pl.X.Label.Text = "offered (requests/s)"
 	pl.X.Label.TextStyle.Font.Weight = 0
 	if !loggable(end) {
 		for _, a := range []*plot.Axis{&pl.X, &pl.Y} {
@@ -187,10 +170,10 @@ func (v *run) drawPoints(p *pen, c draw.Canvas, pl *plot.Plot, sc *scene) {
 	points := map[int]vg.Point{}
 	for i := len(sc.cells) - 1; i >= 0; i-- {
 		cell := sc.cells[i]
-		if lacking(sc, cell) != "" {
+		if lacking(cell) != "" {
 			continue
 		}
-		at := vg.Point{X: x(asked(sc, cell).Median), Y: y(cell.Goodput.Median)}
+		at := vg.Point{X: x(cell.Offered.Median), Y: y(cell.Goodput.Median)}
 		points[i] = at
 		if low, high, ok := interval(cell.Goodput); ok && high > low {
 			data.StrokeLine2(p.line(p.ink, 1.4), at.X, y(low), at.X, y(high))
@@ -202,13 +185,15 @@ func (v *run) drawPoints(p *pen, c draw.Canvas, pl *plot.Plot, sc *scene) {
 	p.label(data, l, points)
 	for i := len(sc.cells) - 1; i >= 0; i-- {
 		if at, ok := points[i]; ok {
-			p.mark(data, i, at, 5+min(beneath(points, i), 2)*2)
+			p.mark(data, i, at, 5+min(beneath(points, i), 2)*hidden)
 		}
 	}
 }
 
-// beneath is how many of the models before i would hide its marker: it is
-// drawn larger by that much.
+// hidden is by how much a marker is drawn larger for each that would hide it.
+const hidden = 4
+
+// beneath is how many of the models before i would hide its marker.
 func beneath(points map[int]vg.Point, i int) (n vg.Length) {
 	for k := range i {
 		at, ok := points[k]

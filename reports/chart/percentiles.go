@@ -179,7 +179,7 @@ func (p *pen) curve(c draw.Canvas, pl *plot.Plot, model int, curves [][][2]float
 			}
 		}
 		if mark, ok := marks[model]; ok {
-			p.mark(c, model, mark, 4.5+min(beneath(marks, model), 2)*2)
+			p.mark(c, model, mark, 4.5+min(beneath(marks, model), 2)*hidden)
 		}
 	}
 	p.mark(c, model, line[len(line)-1], 4.5)

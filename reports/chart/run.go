@@ -125,7 +125,18 @@ func (v *run) figures() []*figure {
 		}
 		all = append(all, own...)
 	}
-	return append(all, v.cost(), v.offered())
+	all = append(all, v.cost())
+	if open := v.open(); len(open.scenes) > 0 {
+		all = append(all, open.offered(len(open.scenes) < len(v.scenes)))
+	}
+	return all
+}
+
+// open is the run without its closed loops.
+func (v *run) open() *run {
+	w := *v
+	w.scenes = slices.DeleteFunc(slices.Clone(v.scenes), func(sc *scene) bool { return sc.Closed() })
+	return &w
 }
 
 // fileName makes a scenario's name fit to start a file name, and unique.
