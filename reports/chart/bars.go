@@ -2,6 +2,7 @@ package chart
 
 import (
 	"math"
+	"slices"
 
 	"gatewaylab/reports"
 
@@ -125,6 +126,9 @@ func (p *pen) block(c draw.Canvas, b block) draw.Canvas {
 	pl.Y.LineStyle = p.line(p.axis, 1)
 	pl.X.Min, pl.X.Max = 0, p.reach(b, c.Size().X-16)
 	pl.X.Tick.Marker = p.fitting(pl.X.Max, c.Size().X)
+	if b.void() {
+		pl.X.Tick.Marker = plot.ConstantTicks{{Label: "0"}}
+	}
 	g := plotter.NewGrid()
 	g.Horizontal.Color = nil
 	g.Vertical = p.line(p.grid, 1)
@@ -165,6 +169,11 @@ func (b bar) extent() float64 {
 		}
 	}
 	return max(high, b.theory)
+}
+
+// void says that no bar has a length, so that there is no scale.
+func (b block) void() bool {
+	return !slices.ContainsFunc(b.bars, func(x bar) bool { return loggable(x.extent()) })
 }
 
 // reach is the end of the scale at which every bar leaves room for its text.

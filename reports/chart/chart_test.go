@@ -216,6 +216,14 @@ func TestMissingDataIsSaid(t *testing.T) {
 		}
 	}
 	dir, files := write(t, nothing(), Options{Formats: []string{"svg"}})
+	for _, name := range []string{"wait-goodput.svg", "goodput.svg", "cpu-memory.svg"} {
+		if all := parse(t, read(t, dir, name)).joined(); strings.Contains(all, "0.2") || strings.Contains(all, "1.0") {
+			t.Errorf("%s has a scale, and nothing on it:\n%s", name, all)
+		}
+	}
+	if all := parse(t, read(t, dir, "wait-latency-over-time.svg")).joined(); !strings.Contains(all, " 1.5 ") {
+		t.Errorf("the time that was planned isn't the axis:\n%s", all)
+	}
 	for _, f := range files {
 		if all := parse(t, read(t, dir, f.Path)).joined(); !strings.Contains(all, "not measured") {
 			t.Errorf("%s does not say that nothing was measured:\n%s", f.Path, all)

@@ -84,8 +84,11 @@ func courses(cells []*reports.Cell) (all []course, ms []float64, from, to float6
 
 func (v *run) drawOverTime(p *pen, c draw.Canvas, sc *scene) {
 	all, ms, from, to := courses(sc.cells)
-	if sc.varies() {
-		to = max(to, sc.For().Seconds())
+	switch planned := sc.For().Seconds(); {
+	case sc.varies():
+		to = max(to, planned)
+	case len(ms) == 0 && planned > 0:
+		to = planned
 	}
 	c = p.clues(c, "response time (ms, log scale)", p.timeClues(from < 0))
 	panel := func(models ...int) *plot.Plot {
