@@ -84,14 +84,18 @@ func costs(s *screen, a area, p *picture) {
 	}
 	lab := "generator " + cores(sm.GeneratorCPU)
 	s.right(a.x+a.w, a.y, a.w, faint, lab)
+	room := a.w - len(lab) - 2
 	text := serverCosts(sm)
+	more := strings.Split(history(sm), " · ")
 	if sm.Memory >= 0 {
-		text += " · " + count(sm.Usage.Processes, "process")
+		more = append([]string{count(sm.Usage.Processes, "process")}, more...)
 	}
-	if h := history(sm); h != "" {
-		text += " · " + h
+	for _, m := range more { // whole, or not at all
+		if m != "" && s.width(text+" · "+m) <= room {
+			text += " · " + m
+		}
 	}
-	s.text(a.x, a.y, a.w-len(lab)-2, plain, text)
+	s.text(a.x, a.y, room, plain, text)
 }
 
 // serverCosts is what the server's tree uses, if the lab started it.
@@ -102,10 +106,13 @@ func serverCosts(sm *scenarios.Sample) string {
 	return "server " + cores(sm.CPU) + " · " + size(sm.Memory)
 }
 
-// caption is the line above a chart; the scale gives way first.
+// caption is the line above a chart; the scale gives way first, then the name.
 func caption(s *screen, a area, name, value, scale string) {
-	x := s.text(a.x, a.y, a.w, faint, name)
-	x = s.text(x+1, a.y, a.x+a.w-x-1, strong, value)
+	x := a.x
+	if s.width(name)+1+s.width(value) <= a.w {
+		x = s.text(x, a.y, a.w, faint, name) + 1
+	}
+	x = s.text(x, a.y, a.x+a.w-x, strong, value)
 	if left := a.x + a.w - x - 2; left >= s.width(scale) {
 		s.right(a.x+a.w, a.y, left, faint, scale)
 	}

@@ -61,6 +61,22 @@ func TestNoFrameIsLargerThanTheTerminal(t *testing.T) {
 	}
 }
 
+// In a narrow terminal figures are whole or not there.
+func TestNarrowOverviewCutsNoFigure(t *testing.T) {
+	base := feedModel(newModel(testTheme(termenv.Ascii), nil), script(rehearsal.Three(), 30))
+	for w := 60; w <= 80; w++ {
+		lines := strings.Split(feedModel(base, tea.WindowSizeMsg{Width: w, Height: 24}).View(), "\n")
+		for _, l := range lines {
+			if figures := strings.Contains(l, "p50") || strings.Contains(l, "server"); figures && strings.Contains(l, "…") {
+				t.Errorf("%d columns: %q", w, l)
+			}
+		}
+		if w == 60 && !strings.Contains(strings.Join(lines, "\n"), "•p99") {
+			t.Errorf("no p99 in\n%s", strings.Join(lines, "\n"))
+		}
+	}
+}
+
 func TestCrowdOfConnections(t *testing.T) {
 	st := process.Status{}
 	for i := range 2048 {
