@@ -36,6 +36,10 @@ func (c *cellTrials) gaps(res *scenarios.Result) []string {
 	} else if c.Rank == 1 && len(c.starved) > 0 {
 		said = append(said, fmt.Sprintf("not called faster than %s: fewer than %d valid trials there", strings.Join(c.starved, ", "), minTrials))
 	}
+	if due := c.fewestDue(); !c.closed() && due < fewArrivals {
+		said = append(said, fmt.Sprintf("only %s in the window of a trial, so that one more or less changes its rate by %s: measure for longer (--for)",
+			oneOr(int(due), "1 request was due", count(due, "request")+" were due"), percent(1/float64(max(due, 1)))))
+	}
 	var unsupported []string // of the whole; tables of parts have a word of their own
 	for _, q := range quantiles() {
 		if _, ok := c.Response[q.name]; !ok && (q.name != "p99.9" || c.tail) {
@@ -46,6 +50,18 @@ func (c *cellTrials) gaps(res *scenarios.Result) []string {
 		said = append(said, "not shown for want of successful responses: "+strings.Join(unsupported, ", "))
 	}
 	return append(said, c.unknownCosts()...)
+}
+
+// fewArrivals are so few that a rate is off by 5 % with one more or less.
+const fewArrivals = 20
+
+// fewestDue is the least number of requests that were due in a valid trial.
+func (c *cellTrials) fewestDue() uint64 {
+	least := c.valid[0].Due
+	for _, t := range c.valid {
+		least = min(least, t.Due)
+	}
+	return least
 }
 
 func (c *cellTrials) unknownCosts() []string {
