@@ -37,7 +37,8 @@ func newTrace(s streams) *cobra.Command {
 		Short: "One request, hop by hop, every byte explained",
 		Long: `Starts each model, sends it one request and shows what crossed on the way, as
 recorded between the programs: who, over what, when, and the bytes, field by
-field beside their meaning. Of several models it shows what each adds.
+field beside their meaning. Of several models it shows what each adds. Of long
+fields text shows the beginning ("… 81 more"); --full shows every byte.
 
 PATH is what starts with "/"; without one it is /hello. The request can be
 said in the words of curl. With /upstream a latency server is started, and the
