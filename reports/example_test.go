@@ -64,7 +64,7 @@ func ExampleAnalyse() {
 		fmt.Printf("%s, %.2f of the fastest: %s\n", c.Model, c.Ratio, c.Explanation)
 	}
 	// Output:
-	// prefork, 0.08 of the fastest: 4 workers × 50 ms can finish 80 requests/s; measured 78.5. 50 clients share them, so each request waits for about 12 others: 50 / 78.5 per s = 637 ms.
+	// prefork, 0.08 of the fastest: 4 workers × 50 ms can finish 80 requests/s; measured 78.5. 50 clients share them, so each request waits for about 12 others: 50 / 78.5 per s = 637 ms on average.
 	// async, 1.00 of the fastest: 50 clients that wait at least 50 ms for each answer can ask for at most 1,000/s; measured 970: the clients, not the server, set the pace.
 }
 
@@ -102,7 +102,7 @@ func ExampleText() {
 	//   async       46.2 ±2%     0.070 ±2%     16.4 ±2%              1             0    0.068      0.058
 	//
 	//   prefork  4 workers × 50 ms can finish 80 requests/s; measured 78.5. 50 clients share them, so each
-	//            request waits for about 12 others: 50 / 78.5 per s = 637 ms.
+	//            request waits for about 12 others: 50 / 78.5 per s = 637 ms on average.
 	//   async    50 clients that wait at least 50 ms for each answer can ask for at most 1,000/s; measured
 	//            970: the clients, not the server, set the pace.
 	//

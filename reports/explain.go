@@ -237,24 +237,24 @@ func (e *evidence) queueing(b bound) string {
 	switch b.by {
 	case bySlots:
 		if others := math.Round(n/e.free()) - 1; others >= 1 {
-			return fmt.Sprintf("%s share %s, so each request waits for about %s: %s%s.",
-				count(e.clients, "client"), oneOr(e.slots, "it", "them"), count(int(others), "other"), littles, e.onAverage())
+			return fmt.Sprintf("%s share %s, so each request waits for about %s: %s on average.",
+				count(e.clients, "client"), oneOr(e.slots, "it", "them"), count(int(others), "other"), littles)
 		}
 	case byPool:
 		if n >= 2*float64(e.pool) {
-			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.pool, "it", "them"), littles, e.onAverage())
+			return fmt.Sprintf("%s share %s, so an answer takes %s on average.", count(e.clients, "client"), oneOr(e.pool, "it", "them"), littles)
 		}
 	case byThread:
 		if n >= 2*float64(e.threads) {
-			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.threads, "it", "them"), littles, e.onAverage())
+			return fmt.Sprintf("%s share %s, so an answer takes %s on average.", count(e.clients, "client"), oneOr(e.threads, "it", "them"), littles)
 		}
 	case byInterpreter:
 		if n >= 2*float64(e.interpreters) {
-			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.interpreters, "it", "them"), littles, e.onAverage())
+			return fmt.Sprintf("%s share %s, so an answer takes %s on average.", count(e.clients, "client"), oneOr(e.interpreters, "it", "them"), littles)
 		}
 	case byCPU:
 		if n >= 2*float64(e.serverCores) {
-			return fmt.Sprintf("%s share %s, so an answer takes %s%s.", count(e.clients, "client"), oneOr(e.serverCores, "it", "them"), littles, e.onAverage())
+			return fmt.Sprintf("%s share %s, so an answer takes %s on average.", count(e.clients, "client"), oneOr(e.serverCores, "it", "them"), littles)
 		}
 	}
 	return ""

@@ -30,14 +30,14 @@ func TestExplain(t *testing.T) {
 	}{
 		{"slots", base(func(*evidence) {}),
 			"4 workers × 50 ms can finish 80 requests/s; measured 79.1. " +
-				"50 clients share them, so each request waits for about 12 others: 50 / 79.1 per s = 632 ms."},
+				"50 clients share them, so each request waits for about 12 others: 50 / 79.1 per s = 632 ms on average."},
 		{"one slot", base(func(e *evidence) { e.slots, e.goodput, e.clients = 1, 19.8, 3 }),
 			"1 worker × 50 ms can finish 20 requests/s; measured 19.8. " +
-				"3 clients share it, so each request waits for about 2 others: 3 / 19.8 per s = 152 ms."},
+				"3 clients share it, so each request waits for about 2 others: 3 / 19.8 per s = 152 ms on average."},
 		{"slots held by waiting and work", base(func(e *evidence) {
 			e.slots, e.noun, e.perRequest, e.cpu, e.goodput = 8, "child process", perRequestProcess, 0.0125, 120
 		}), "8 child processes × 62.5 ms (50 ms waiting, 12.5 ms of CPU) can finish 128 requests/s; measured 120. " +
-			"50 clients share them, so each request waits for about 5 others: 50 / 120 per s = 417 ms."},
+			"50 clients share them, so each request waits for about 5 others: 50 / 120 per s = 417 ms on average."},
 		{"slots held by work alone", base(func(e *evidence) {
 			e.slots, e.wait, e.works, e.cpu, e.goodput, e.clients = 1, 0, true, 0.005, 190, 1
 			e.serverCores = 2
@@ -51,7 +51,7 @@ func TestExplain(t *testing.T) {
 		{"CPU for a process", base(func(e *evidence) {
 			e.slots, e.noun, e.perRequest, e.wait, e.cpu, e.generator, e.goodput = 16, "child process", perRequestProcess, 0, 0.0029, 0.000225, 590
 		}), "Each request starts a process: 2.9 ms of CPU, and 0.225 ms in the load generator; 2 cores can start at most 640/s; measured 590. " +
-			"50 clients share them, so an answer takes 50 / 590 per s = 84.7 ms."},
+			"50 clients share them, so an answer takes 50 / 590 per s = 84.7 ms on average."},
 		{"CPU for a process that works", base(func(e *evidence) {
 			e.slots, e.perRequest, e.wait, e.works, e.cpu, e.generator, e.goodput = 16, perRequestProcess, 0, true, 0.008, 0, 240
 			e.clients = 2
@@ -59,23 +59,23 @@ func TestExplain(t *testing.T) {
 		{"CPU behind a front", base(func(e *evidence) {
 			e.perRequest, e.front, e.wait, e.cpu, e.generator, e.goodput = "", "nginx", 0, 0.00015, 0.00005, 9500
 		}), "Each request takes 0.15 ms of CPU, nginx and what is behind it together, and 0.05 ms in the load generator; 2 cores can do at most 10,000/s; measured 9,500. " +
-			"50 clients share them, so an answer takes 50 / 9,500 per s = 5.26 ms."},
+			"50 clients share them, so an answer takes 50 / 9,500 per s = 5.26 ms on average."},
 		{"CPU for work", base(func(e *evidence) {
 			e.slots, e.wait, e.works, e.cpu, e.generator, e.goodput = 0, 0, true, 0.0051, 0, 371
 		}),
-			"Each request burns 5.1 ms of CPU; 2 cores can do at most 392/s; measured 371. 50 clients share them, so an answer takes 50 / 371 per s = 135 ms."},
+			"Each request burns 5.1 ms of CPU; 2 cores can do at most 392/s; measured 371. 50 clients share them, so an answer takes 50 / 371 per s = 135 ms on average."},
 		{"CPU on one thread", base(func(e *evidence) {
 			e.slots, e.threads, e.wait, e.works, e.cpu, e.generator, e.goodput = 0, 1, 0, true, 0.01, 0.0001, 97
 		}),
-			"Each request burns 10 ms of CPU; the one thread that all requests share can do at most 100/s, however many cores there are; measured 97. 50 clients share it, so an answer takes 50 / 97 per s = 515 ms."},
+			"Each request burns 10 ms of CPU; the one thread that all requests share can do at most 100/s, however many cores there are; measured 97. 50 clients share it, so an answer takes 50 / 97 per s = 515 ms on average."},
 		{"threads under one interpreter", base(func(e *evidence) {
 			e.slots, e.noun, e.interpreters, e.perRequest, e.wait, e.works, e.cpu, e.generator, e.goodput = 4, "thread", 1, "", 0, true, 0.01, 0, 96
 		}),
-			"Each request burns 10 ms of CPU, in an interpreter that lets one thread compute at a time; 1 interpreter can do at most 100/s, however many threads and cores there are; measured 96. 50 clients share it, so an answer takes 50 / 96 per s = 521 ms."},
+			"Each request burns 10 ms of CPU, in an interpreter that lets one thread compute at a time; 1 interpreter can do at most 100/s, however many threads and cores there are; measured 96. 50 clients share it, so an answer takes 50 / 96 per s = 521 ms on average."},
 		{"as many interpreters as cores", base(func(e *evidence) {
 			e.slots, e.noun, e.interpreters, e.perRequest, e.wait, e.works, e.cpu, e.generator, e.goodput = 0, "thread", 2, "", 0, true, 0.0051, 0, 371
 		}),
-			"Each request burns 5.1 ms of CPU; 2 cores can do at most 392/s; measured 371. 50 clients share them, so an answer takes 50 / 371 per s = 135 ms."},
+			"Each request burns 5.1 ms of CPU; 2 cores can do at most 392/s; measured 371. 50 clients share them, so an answer takes 50 / 371 per s = 135 ms on average."},
 		{"interpreters behind a front", base(func(e *evidence) {
 			e.slots, e.noun, e.interpreters, e.front, e.perRequest, e.wait, e.works, e.cpu, e.generator, e.goodput = 0, "thread", 1, "nginx", "", 0, true, 0.01, 0, 110
 		}),
@@ -83,12 +83,12 @@ func TestExplain(t *testing.T) {
 		{"blocking in a pool", base(func(e *evidence) {
 			e.slots, e.threads, e.wait, e.block, e.cpu, e.goodput = 0, 4, 0.05, 0.05, 0.0001, 79
 		}),
-			"Each request holds its thread for 50.1 ms; the 4 threads that all requests share can do at most 79.8/s, however many cores there are; measured 79. 50 clients share them, so an answer takes 50 / 79 per s = 633 ms."},
+			"Each request holds its thread for 50.1 ms; the 4 threads that all requests share can do at most 79.8/s, however many cores there are; measured 79. 50 clients share them, so an answer takes 50 / 79 per s = 633 ms on average."},
 		{"one thread, little to do", base(func(e *evidence) {
 			e.slots, e.threads, e.wait, e.cpu, e.generator, e.goodput = 0, 1, 0, 0.00001, 0.000001, 80000
 			e.cores, e.serverCores = 8, 8
 		}),
-			"Each request takes 0.01 ms of CPU; the one thread that all requests share can do at most 100,000/s, however many cores there are; measured 80,000. 50 clients share it, so an answer takes 50 / 80,000 per s = 0.625 ms."},
+			"Each request takes 0.01 ms of CPU; the one thread that all requests share can do at most 100,000/s, however many cores there are; measured 80,000. 50 clients share it, so an answer takes 50 / 80,000 per s = 0.625 ms on average."},
 		{"a blocked loop", base(func(e *evidence) {
 			e.open, e.rate, e.clients, e.goodput, e.slots, e.threads = true, 50, 0, 49.9, 0, 1
 			e.random, e.wait, e.block, e.block2, e.longest, e.cpu, e.generator = true, 0.00299, 0.00299, 0.00040099, 0.2, 0, 0
@@ -97,10 +97,10 @@ func TestExplain(t *testing.T) {
 				"Its one thread is held for 15 % of the time, for up to 200 ms at a time: requests that come at random wait for it for λE[S²]/2(1−ρ) = 11.8 ms on average, those that ask for little too."},
 		{"CPU for a connection", base(func(e *evidence) { e.wait, e.cpu, e.generator, e.goodput = 0, 0.0001, 0.0001, 9500 }),
 			"Each request opens a connection and takes 0.1 ms of CPU, and 0.1 ms in the load generator; 2 cores can do at most 10,000/s; measured 9,500. " +
-				"50 clients share them, so an answer takes 50 / 9,500 per s = 5.26 ms."},
+				"50 clients share them, so an answer takes 50 / 9,500 per s = 5.26 ms on average."},
 		{"CPU, pinned", base(func(e *evidence) {
 			e.slots, e.wait, e.cpu, e.goodput, e.serverCores, e.generator, e.perRequest = 0, 0, 0.0001, 9500, 1, 0.00005, ""
-		}), "Each request takes 0.1 ms of CPU; the server's own core can do at most 10,000/s; measured 9,500. 50 clients share it, so an answer takes 50 / 9,500 per s = 5.26 ms."},
+		}), "Each request takes 0.1 ms of CPU; the server's own core can do at most 10,000/s; measured 9,500. 50 clients share it, so an answer takes 50 / 9,500 per s = 5.26 ms on average."},
 		{"the generator, pinned", base(func(e *evidence) {
 			e.slots, e.wait, e.cpu, e.goodput, e.serverCores, e.generator = 0, 0, 0.00002, 19000, 1, 0.00005
 		}), "The load generator takes 0.05 ms of CPU for each request; its own 1 core can send at most 20,000/s; measured 19,000: the generator, not the server, sets the pace."},
@@ -133,7 +133,7 @@ func TestExplain(t *testing.T) {
 			"50 clients that wait at least 50 ms for each answer and think 100 ms can ask for at most 333/s; measured 330: the clients, not the server, set the pace."},
 		{"slots, thinking clients", base(func(e *evidence) { e.think = 0.1 }),
 			"4 workers × 50 ms can finish 80 requests/s; measured 79.1. " +
-				"50 clients share them, so each request waits for about 10 others: 50 / 79.1 per s − 100 ms = 532 ms."},
+				"50 clients share them, so each request waits for about 10 others: 50 / 79.1 per s − 100 ms = 532 ms on average."},
 		{"requests that differ", base(func(e *evidence) { e.random, e.wait, e.goodput = true, 0.0345, 114 }),
 			"4 workers × 34.5 ms on average can finish 116 requests/s; measured 114. " +
 				"50 clients share them, so each request waits for about 12 others: 50 / 114 per s = 439 ms on average."},
@@ -144,7 +144,7 @@ func TestExplain(t *testing.T) {
 		{"slow clients hold slots", base(func(e *evidence) {
 			e.goodput, e.busy, e.beside = 39.2, 3.96, crowds{clients: 2, words: "2 slow-read clients", slow: true, held: 2}
 		}), "2 slow-read clients held 2 of 4 workers on average; the other 2 × 50 ms can finish 40 requests/s; measured 39.2. " +
-			"50 clients share them, so each request waits for about 24 others: 50 / 39.2 per s = 1.28 s."},
+			"50 clients share them, so each request waits for about 24 others: 50 / 39.2 per s = 1.28 s on average."},
 		{"as many slow clients as slots", base(func(e *evidence) {
 			e.goodput, e.busy, e.beside = 4, 4, crowds{clients: 8, words: "8 slow-send clients", slow: true, held: 3.8}
 		}), "8 slow-send clients compete with the load for 4 workers and held 3.8 on average, so no simple limit applies; measured 4 requests/s."},
