@@ -200,7 +200,7 @@ func (o *overview) held() {
 	}
 	o.linef("## Held against theory\n")
 	if t := o.theory(); len(t.rows) > 0 {
-		o.linef("Predicted, measured, and by how much what was measured is above the prediction.\n")
+		o.linef("Predicted, measured, and measured minus predicted in %% of the prediction.\n")
 		o.table(t, true)
 	}
 	o.agreement(o.report)

@@ -265,7 +265,7 @@ func (h *Held) by() string {
 // theory is the table of predictions beside measurements.
 func (b block) theory() table {
 	t := table{
-		caption: "Held against theory: what it predicts, and by how much what was measured is above that.",
+		caption: "Theory: the prediction, and measured minus predicted in % of it.",
 		corner:  "model",
 	}
 	by := column{head: "by"}
