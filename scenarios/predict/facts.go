@@ -50,10 +50,8 @@ const (
 
 func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs) *facts {
 	f := &facts{sc: sc, c: c, m: m, costs: costs, slots: c.Slots(), threads: c.Threads(), split: 1}
-	if c.Front != nil {
-		if n := f.front().PerInstance * c.Instances(); n > 0 && (f.slots == 0 || n < f.slots) {
-			f.slots = n // those whom the front lets in; the others wait before it
-		}
+	if given := f.given(); given > 0 && (f.slots == 0 || given < f.slots) {
+		f.slots = given
 	}
 	if c.Front != nil && c.Instances() > 1 && c.FrontSettings["balance"] == "random" {
 		f.split = c.Instances()
@@ -221,6 +219,10 @@ func (f *facts) excluded() string {
 		return f.contended()
 	case f.parted():
 		return loopParted
+	case f.fronted() != "":
+		return f.fronted()
+	case f.fills():
+		return "requests that find the queue full are turned away"
 	case f.pool.each > 0 && !f.pool.whole:
 		return "requests wait, and some of them for one of their process's connections to the database: a second queue behind the first"
 	case sc.Faulty():

@@ -3,7 +3,6 @@ package predict
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -45,35 +44,6 @@ func Simulate(ctx context.Context, sc *scenarios.Scenario, c *servers.Configured
 	t.Server.CPU = time.Duration(sum.Cores * float64(t.Window))
 	t.Machine.Cores, t.Machine.ServerCores = m.Cores, m.Cores
 	return t, sum, nil
-}
-
-// beyond says what the simulation knows nothing of; "" if nothing.
-func (f *facts) beyond() string {
-	c := f.c
-	for i := range f.sc.Stages {
-		if st := &f.sc.Stages[i]; st.Shape == load.Replay && len(st.Times) == 0 {
-			return "the times of a replay's arrivals are not saved with a run"
-		}
-	}
-	switch {
-	case f.contended() != "":
-		return f.contended()
-	case f.parted():
-		return loopParted
-	case !f.costs.Known && f.turnsAway():
-		return "what is turned away is over at once, but for CPU time that has to be measured once"
-	case !spoken(f.sc, c):
-		return fmt.Sprintf("%s doesn't speak %s", c.Spec, f.sc.Protocol)
-	case c.Model.Real != nil:
-		return fmt.Sprintf("%s is nobody's model but its authors': only the lab's own are simulated", c.Model.Name)
-	case f.unpriced != "" && !f.costs.Own:
-		return f.unmeasured()
-	case slices.ContainsFunc(f.sc.Stages, func(st load.Stage) bool { return !st.Open() && st.Think == 0 && st.UsersFrom <= f.few() }):
-		return "cores are left idle by " + fewUsers
-	case !f.costs.Known && f.held.Mean == 0 && f.work == 0 && !f.besieged():
-		return "nothing is known of what a request takes; it has to be measured once"
-	}
-	return ""
 }
 
 // queries says whether what requests cost is what their queries do, with a
@@ -124,45 +94,20 @@ func (f *facts) server(seed uint64) simulation.Server {
 		v.PerRequest, v.Timeout = true, duration(c.Settings, "timeout")
 	case "fastcgi", "scgi", "uwsgi":
 		v.Processes, v.Slots, v.Timeout = c.Settings.Int("workers"), 1, duration(c.Settings, "timeout")
+		v.Door = f.door()
 		if c.Settings["mpx"] == "on" {
-			v.Slots, v.Timeout = c.Settings.Int("requests"), 0
+			v.Slots, v.Timeout, v.Abandons = c.Settings.Int("requests"), 0, true
 		}
 	}
 	v.Repeats = v.Keeps && c.Front == nil && f.sc.Faulty() && f.sc.PerConnection != 1
 	v.Queries, v.Services = f.pool.each, f.services(seed)
 	if c.Front != nil {
 		v.Front = f.front()
+		if f.shared() {
+			v.Front.PerInstance *= c.Instances()
+		}
 	}
 	return v
-}
-
-func (f *facts) front() *simulation.Front {
-	c := f.c
-	front := &simulation.Front{
-		Balance: c.FrontSettings["balance"], Slow: setting(c.FrontSettings, "slow", 1),
-		PerInstance: setting(c.FrontSettings, "per_instance", 0), Queue: setting(c.FrontSettings, "queue", 1<<20),
-	}
-	if front.PerInstance == 0 && c.Settings["reuse"] == "on" && c.Settings["mpx"] == "off" {
-		front.PerInstance = c.Settings.Int("workers") // as the front itself does it
-	}
-	return front
-}
-
-// turnsAway says whether users may find the server or a backing service's line
-// full, and ask again at once.
-func (f *facts) turnsAway() bool {
-	users := 0
-	for i := range f.sc.Stages {
-		_, n := f.sc.Stages[i].Peak()
-		users = max(users, n)
-	}
-	if room := f.room(); room > 0 && users > room {
-		return true
-	}
-	return slices.ContainsFunc(f.sc.Requests, func(r scenarios.Request) bool {
-		_, b, calls := f.backing(&r)
-		return calls && (b.Rate > 0 || b.Places > 0) && users > b.Queue+b.Places
-	})
 }
 
 // services are the scenario's backing services, by their places there. Nobody
@@ -282,7 +227,7 @@ func (d *demands) convert(a app.Demand) simulation.Demand {
 func (d *demands) of(request int, drawn []int64, _ uint64) simulation.Demand {
 	r := &d.f.sc.Requests[request]
 	s := d.asked(request, r, drawn)
-	s.Fault, s.Once = r.Fault, !load.Idempotent(r.Method)
+	s.Fault, s.Once, s.Talks = r.Fault, !load.Idempotent(r.Method), inPieces(r.Path)
 	return s
 }
 

@@ -100,6 +100,9 @@ func (s *sim) ask(q *request, d *Demand) {
 	if d.Once {
 		q.flags |= once
 	}
+	if d.Talks {
+		q.flags |= talks
+	}
 }
 
 // A crew is the users of the closed stages.

@@ -2,14 +2,16 @@ package simulation
 
 // What an event is about.
 const (
-	elapsed    = iota // a request's delay is over
-	waking            // a user has thought
-	level             // the number of users changes
-	knocking          // a connection is tried again
-	killing           // a request has taken too long for its process
-	restarting        // a process has a successor
-	crowding          // a client of a crowd sends
-	measuring         // the window begins or ends
+	elapsed     = iota // a request's delay is over
+	waking             // a user has thought
+	level              // the number of users changes
+	knocking           // a connection is tried again
+	killing            // a request has taken too long for its process
+	unreachable        // the front has tried for too long to connect
+	silence            // an instance has said nothing for too long
+	restarting         // a process has a successor
+	crowding           // a client of a crowd sends
+	measuring          // the window begins or ends
 )
 
 // An event is something that is to happen. It is of a request, a user, a

@@ -91,3 +91,72 @@ func (s *sim) leaveFrontQueue(r int32) bool {
 	s.tally.queue(s, -1)
 	return true
 }
+
+// keepTrying has the front of a request try to connect until the listen queue
+// has room.
+func (s *sim) keepTrying(l *listener, r int32) {
+	q, f := &s.requests[r], s.Server.Front
+	if f.Reach == 0 {
+		s.refuse(r, "status 502", 502)
+		return
+	}
+	q.flags |= outside
+	s.push(&l.outside, r)
+	s.tally.queue(s, 1)
+	s.events.push(event{at: s.now + int64(f.Reach), of: r, generation: q.generation, what: unreachable})
+}
+
+// letIn gives the place that has become free in a listen queue to who has tried
+// for the longest.
+func (s *sim) letIn(l *listener) {
+	r := s.pop(&l.outside)
+	if r == none {
+		return
+	}
+	q := &s.requests[r]
+	q.flags = q.flags&^outside | waits
+	s.push(&l.queue, r)
+	s.listen(r)
+}
+
+// unreached is a front that gives up connecting.
+func (s *sim) unreached(r int32) {
+	if s.stopTrying(r) {
+		s.refuse(r, "status 504", 504)
+	}
+}
+
+// stopTrying has the front of a request no longer try to connect; false if it
+// doesn't.
+func (s *sim) stopTrying(r int32) bool {
+	q := &s.requests[r]
+	if q.flags&outside == 0 {
+		return false
+	}
+	q.flags &^= outside
+	s.remove(&s.listener(q).outside, r)
+	s.tally.queue(s, -1)
+	return true
+}
+
+// listen has the front wait for the instance to say something, from now on. A
+// client that gives up before spares it that.
+func (s *sim) listen(r int32) {
+	f, q := s.Server.Front, &s.requests[r]
+	if f == nil || f.Silence == 0 || q.crowd == none && q.sent+s.timeout <= s.now+int64(f.Silence) {
+		return
+	}
+	s.events.push(event{at: s.now + int64(f.Silence), of: r, generation: q.generation, what: silence})
+}
+
+// silent is an instance that has said nothing of a request for too long. The
+// front closes the connection, and to the instance the client has gone.
+func (s *sim) silent(r int32) {
+	q := &s.requests[r]
+	begun := q.step >= serving && q.flags&talks != 0 || q.step > serving+3*giving
+	if begun || q.flags&abandoned != 0 {
+		return
+	}
+	s.ended(r, outcome{kind: "status 504", code: 504})
+	s.desert(r)
+}

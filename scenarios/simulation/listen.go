@@ -10,6 +10,7 @@ import (
 // A listener is a listen queue and the processes that accept from it.
 type listener struct {
 	queue     fifo
+	outside   fifo // of a front's that find it full
 	processes []int32
 	// free are those processes that have nothing to do, if each does one thing
 	// at a time: the one that has waited longest is woken first.
@@ -38,7 +39,7 @@ func (s *sim) build() {
 	shared := v.Front != nil && v.Front.Balance == "shared"
 	for i := range v.Instances {
 		if i == 0 || !shared {
-			s.listeners = append(s.listeners, listener{queue: newFifo()})
+			s.listeners = append(s.listeners, listener{queue: newFifo(), outside: newFifo()})
 			s.backs = append(s.backs, back{queue: newFifo()})
 		}
 		l := &s.listeners[len(s.listeners)-1]
@@ -123,25 +124,37 @@ func (s *sim) connect(r int32) bool {
 			return s.admit(p, r)
 		}
 	}
-	l := &s.listeners[0]
-	if q.back != none {
-		l = &s.listeners[q.back]
-	}
+	l := s.listener(q)
 	if l.queue.first == none {
 		if p := s.accepts(l); p != none {
+			s.listen(r)
 			return s.accept(p, r)
 		}
 	}
-	if l.queue.n <= s.Server.Backlog || s.Server.Front != nil {
+	switch v := &s.Server; {
+	case v.Door > 0 && l.queue.n >= v.Door:
+		s.refuse(r, "status 503", 503)
+	case v.Door > 0 || l.queue.n <= v.Backlog:
 		q.flags |= waits
 		s.push(&l.queue, r)
 		s.tally.queue(s, 1)
-		return false
+		s.listen(r)
+	case v.Front != nil:
+		s.keepTrying(l, r)
+	default:
+		// The kernel drops what finds the queue full; the client's tries again after
+		// 1 s, then twice as long each time (RFC 6298 section 5.5).
+		s.events.push(event{at: s.now + int64(time.Second)<<q.knocks, of: r, generation: q.generation, what: knocking})
 	}
-	// The kernel drops what finds the queue full; the client's tries again after
-	// 1 s, then twice as long each time (RFC 6298 section 5.5).
-	s.events.push(event{at: s.now + int64(time.Second)<<q.knocks, of: r, generation: q.generation, what: knocking})
 	return false
+}
+
+// listener is where a request is to be accepted.
+func (s *sim) listener(q *request) *listener {
+	if q.back != none {
+		return &s.listeners[q.back]
+	}
+	return &s.listeners[0]
 }
 
 // lastKnock is how many times the client's kernel tries again before it tells
@@ -253,6 +266,7 @@ func (s *sim) admitNext(p int32) {
 	for l.queue.first != none && s.room(p) {
 		r := s.pop(&l.queue)
 		s.tally.queue(s, -1)
+		s.letIn(l)
 		q := &s.requests[r]
 		q.flags &^= waits
 		if q.flags&abandoned != 0 && s.Server.Abandons {

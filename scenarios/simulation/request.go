@@ -64,6 +64,8 @@ const (
 	waits   // it stands in a queue for a slot
 	used    // its connection had served another before
 	once    // it is not sent again
+	outside // its front can't connect, since the listen queue is full
+	talks   // its answer comes in pieces
 )
 
 // A fifo is a queue of requests, which are linked by their next.

@@ -59,6 +59,7 @@ type Demand struct {
 	Crash  bool          // it kills the process that serves it
 	Fault  bool          // it is meant to do harm
 	Once   bool          // it is not sent again; see Server.Repeats
+	Talks  bool          // its answer comes in pieces, the first at once; see Front.Silence
 	// Query is how long it holds one of its process's connections to the
 	// database, see Server.Queries.
 	Query time.Duration
@@ -91,9 +92,12 @@ type Server struct {
 	Queue   int
 	Refuses bool
 	// Backlog is how many connections wait in a listen queue. One that finds it
-	// full is tried again after 1, 3, 7 … s by the client's kernel; a front's
-	// connection, over a Unix socket, waits at the socket.
+	// full is tried again after 1, 3, 7 … s by the client's kernel; a front's is
+	// tried again and again, see Front.Reach.
 	Backlog int
+	// Door, if not 0, is how many requests wait at a listener for any of its
+	// processes, in place of Backlog; one more is turned away.
+	Door int
 	// Keeps says that a client's connection is kept, so that its next request
 	// goes to the same process without being accepted; Connections bounds those
 	// of a process, 0 = as many as come.
@@ -139,6 +143,10 @@ type Front struct {
 	// PerInstance is how many requests an instance is given at a time, 0 = as
 	// many as come; Queue how many may wait for that before one is turned away.
 	PerInstance, Queue int
+	// Reach is for how long it tries to connect to an instance whose listen queue
+	// is full, before that is an error; with 0 it is one at once. Silence is for
+	// how long it waits for an instance that says nothing; 0 = for ever.
+	Reach, Silence time.Duration
 }
 
 // Check says what is wrong with a configuration.
@@ -337,6 +345,14 @@ func (s *sim) happen() {
 	case killing:
 		if s.requests[e.of].generation == e.generation {
 			s.kill(e.of)
+		}
+	case unreachable:
+		if s.requests[e.of].generation == e.generation {
+			s.unreached(e.of)
+		}
+	case silence:
+		if s.requests[e.of].generation == e.generation {
+			s.silent(e.of)
 		}
 	case restarting:
 		s.restarted(e.of)

@@ -324,7 +324,7 @@ func TestSameSeedSameResult(t *testing.T) {
 		a.Requests[0].URL += "?ms={exponential 50}"
 		a.Timeout = time.Second
 		v := workers(2)
-		v.Front = &Front{Balance: "random"}
+		v.Front = &Front{Balance: "random", Reach: 5 * time.Second}
 		v.Instances, v.Backlog, v.Overhead = 2, 16, 100*time.Microsecond
 		s = simulate(t, &Config{Attack: a, Server: v,
 			Demand: func(_ int, drawn []int64, _ uint64) Demand {

@@ -68,6 +68,11 @@ func (s *sim) reach(r int32) bool {
 			return false
 		}
 	case knocked:
+		if s.Server.Front != nil && q.flags&abandoned != 0 { // while it cost the front
+			s.leaveFront(r)
+			s.forget(r)
+			return false
+		}
 		return s.connect(r)
 	}
 	return true
@@ -259,11 +264,27 @@ func (s *sim) giveUp(r int32) {
 	q := &s.requests[r]
 	s.disconnect(q)
 	s.ended(r, outcome{kind: load.KindTimeout})
-	q = &s.requests[r]
+	s.desert(r)
+}
+
+// desert is a request for whose answer nobody waits any more. A front sees that
+// at once.
+func (s *sim) desert(r int32) {
+	q := &s.requests[r]
 	q.flags |= abandoned
 	switch {
 	case q.step < knocked && s.leaveFrontQueue(r):
 		s.forget(r)
+		return
+	case s.stopTrying(r):
+		s.leaveFront(r)
+		s.forget(r)
+		return
+	case q.step >= knocked:
+		s.leaveFront(r)
+		q = &s.requests[r]
+	}
+	switch {
 	case q.step == knocked && q.process == none && q.flags&waits == 0:
 		s.leaveFront(r)
 		s.forget(r) // it was still knocking

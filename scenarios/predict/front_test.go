@@ -1,0 +1,64 @@
+package predict
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/load"
+)
+
+// Bounded queues and fronts that lose patience are simulated as they are, or it
+// is said that they aren't; no formula takes their place.
+func TestBoundsOfFrontAndModel(t *testing.T) {
+	rate := func(perSecond float64) load.Stage {
+		return load.Stage{Shape: load.Constant, From: perSecond, For: 5 * time.Second}
+	}
+	users := func(n int) load.Stage { return load.Stage{Shape: load.Users, UsersFrom: n, For: 5 * time.Second} }
+	for _, row := range []struct {
+		spec, path      string
+		stage           load.Stage
+		goodput, failed float64
+		why             string // of there being no simulation
+	}{
+		{"scgi:workers=1,queue=2", "/wait?ms=50", rate(100), 20, .8, ""},
+		{"uwsgi:workers=2,queue=1", "/wait?ms=50", rate(100), 40, .6, ""},
+		{"fastcgi:workers=1,queue=2,reuse=off", "/wait?ms=50", rate(100), 20, .8, ""},
+		{"front:queue=2+fastcgi:workers=1,queue=9", "/wait?ms=50", rate(100), 20, .8, ""}, // who waits does so at the front
+		{"front:per_instance=5,queue=2+fastcgi:workers=1", "/wait?ms=50", rate(100), 20, .8, ""},
+		{"front:queue=0+fastcgi:workers=1,mpx=on,requests=3", "/wait?ms=50", rate(100), 60, 0, ""}, // without a bound
+		{"front:per_instance=2,queue=3+async", "/wait?ms=50", rate(100), 40, .6, ""},
+		{"front:per_instance=2,queue=3,instances=2,balance=shared+prefork:workers=4", "/wait?ms=50", rate(200), 80, .6, ""},
+		{"front:read_timeout=1s+prefork", "/wait?ms=2000", users(3), 0, 1, ""},
+		{"front:read_timeout=1s+prefork", "/stream?chunks=4&every=500", users(3), 2, 0, ""},
+		{"front:read_timeout=1s+prefork", "/stream?chunks=2&every=1500", users(3), 0, 0, "pieces come at greater distances"},
+		{"front:instances=2,balance=shared+scgi:workers=1,queue=2", "/wait?ms=50", rate(100), 0, 0, "matter of chance"},
+		{"nginx+fastcgi:workers=1,queue=2", "/wait?ms=50", rate(100), 0, 0, "FCGI_OVERLOADED"},
+		{"fastcgi:workers=4,mpx=on,requests=3", "/wait?ms=50", users(10), 0, 0, "which worker"},
+		{"prefork:max_requests=100", "/wait?ms=50", rate(100), 0, 0, "max_requests"},
+		{"prefork:max_requests=1000", "/wait?ms=50", rate(70), 70, 0, ""},
+	} {
+		sc := find(t, "wait")
+		sc.Requests[0].Path, sc.Stages, sc.Warmup = row.path, []load.Stage{row.stage}, time.Second
+		c := resolve(t, row.spec)
+		trial, sum, err := Simulate(t.Context(), sc, c, Machine{Cores: 2}, Costs{Known: true}, scenarios.Ref{Trial: 1, Of: 1}, 1)
+		if row.why != "" {
+			if err == nil || !strings.Contains(err.Error(), row.why) {
+				t.Errorf("%s: %v; want %q", row.spec, err, row.why)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(row.spec, err)
+		}
+		failed := float64(sum.Failed) / float64(sum.Failed+sum.Succeeded)
+		if math.Abs(trial.Goodput()-row.goodput) > .05*row.goodput+.4 || math.Abs(failed-row.failed) > .03 {
+			t.Errorf("%s: %.4g/s and %.3g failed; want %g and %g", row.spec, trial.Goodput(), failed, row.goodput, row.failed)
+		}
+		if p := Cell(sc, c, Machine{Cores: 2}, Costs{Known: true})[0]; row.failed > 0 && p.Method == Formula {
+			t.Errorf("%s: %s predicts %.4g/s", row.spec, p.Name, p.Goodput)
+		}
+	}
+}
