@@ -10,7 +10,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"gatewaylab/scenarios"
 	"gatewaylab/scenarios/predict"
@@ -41,9 +40,11 @@ type Predicted struct {
 
 	Goodput     *float64           `json:"goodput,omitempty"` // 1/s
 	Response    map[string]float64 `json:"response,omitempty"`
-	Utilisation *float64           `json:"utilisation,omitempty"` // of what limits it; simulated: of slots, or of cores where there are none
+	Utilisation *float64           `json:"utilisation,omitempty"` // of what limits it
 	Queue       *float64           `json:"queue,omitempty"`       // requests that wait, on average
 	Failed      *float64           `json:"failed,omitempty"`      // share of requests; simulated only
+	Left        *Left              `json:"left,omitempty"`        // simulated only; absent if nobody was
+	Ended       *Ended             `json:"ended,omitempty"`       // simulated only; absent if it went on to the end
 	Costs       predict.Costs      `json:"costs"`
 }
 
@@ -86,76 +87,6 @@ func (p *Predicted) set(quantile string, ms float64) {
 		p.Response = map[string]float64{}
 	}
 	p.Response[quantile] = ms
-}
-
-// simulate fills those rows of a cell for which there is no formula.
-func (p *Predictions) simulate(ctx context.Context, plan *scenarios.Plan, c scenarios.Cell, m predict.Machine, costs predict.Costs) error {
-	var wanting []*Predicted
-	for i := range p.Rows {
-		if r := &p.Rows[i]; r.Scenario == c.Scenario.Name && r.Model == c.Contestant.Label && r.Method == predict.None {
-			wanting = append(wanting, r)
-		}
-	}
-	if len(wanting) == 0 {
-		return nil
-	}
-	res := &scenarios.Result{
-		State: stateComplete, Seed: plan.Seed, Trials: plan.Trials, Planned: plan.Trials,
-		Scenarios: []*scenarios.Scenario{c.Scenario}, Models: []scenarios.ModelInfo{c.Contestant.Info()},
-	}
-	var busy, queue float64
-	for n := range plan.Trials {
-		ref := scenarios.Ref{Scenario: c.Scenario.Name, Model: c.Contestant.Label, Trial: n + 1, Of: plan.Trials}
-		t, sum, err := predict.Simulate(ctx, c.Scenario, c.Contestant.Configured, m, costs, ref, plan.Seed)
-		if ctx.Err() != nil {
-			return err
-		}
-		if err != nil {
-			why := strings.TrimPrefix(err.Error(), "no theory applies: ")
-			for _, r := range wanting {
-				if r.Why != why {
-					r.Why += "; nor is it simulated: " + why
-				}
-			}
-			return nil
-		}
-		res.Measured = append(res.Measured, t)
-		share := sum.Cores / float64(m.Cores)
-		if slots := c.Contestant.Slots(); slots > 0 {
-			share = max(share, sum.Busy/float64(slots))
-		}
-		busy += share / float64(plan.Trials)
-		queue += sum.Queue / float64(plan.Trials)
-	}
-	r, err := Analyse(res)
-	if err != nil {
-		return fmt.Errorf("predict %s on %s: %w", c.Contestant.Label, c.Scenario.Name, err)
-	}
-	cell := r.Cells[0]
-	for _, row := range wanting {
-		row.Method = predict.Simulated
-		goodput, response, failed, samples := cell.Goodput, cell.Response, cell.Failed, uint64(cell.Samples)
-		if row.Stage != "" {
-			for k := range cell.Stages {
-				if part := &cell.Stages[k]; part.Name == row.Stage {
-					goodput, response, failed, samples = part.Goodput, part.Response, part.Failed, part.Samples
-				}
-			}
-		} else {
-			row.Utilisation, row.Queue = &busy, &queue
-		}
-		row.Goodput = &goodput.Median
-		for _, q := range []string{"mean", "p50", "p90", "p99"} {
-			if e := response[q]; e.Known() {
-				row.set(q, e.Median)
-			}
-		}
-		if all := failed + samples; all > 0 {
-			share := float64(failed) / float64(all)
-			row.Failed = &share
-		}
-	}
-	return nil
 }
 
 // caution stands over everything that lab predict prints.
@@ -222,7 +153,7 @@ func (p *Predicted) remark() string {
 	case predict.Formula:
 		return cmp.Or(p.Rests, "nothing further taken for granted")
 	case predict.Simulated:
-		return "simulated; no formula applies: " + p.Why
+		return "simulated; no formula applies: " + p.Why + p.besides()
 	case predict.None:
 	}
 	return "no theory applies: " + p.Why
@@ -313,7 +244,7 @@ func PredictionsCSV(w io.Writer, p *Predictions) error {
 	}
 	rows := [][]string{{
 		"scenario", "model", "stage", "method", "name", "goodput_per_s", "response_mean_ms", "response_p50_ms", "response_p90_ms", "response_p99_ms",
-		"utilisation", "queue", "failed_share", "cores", "seed", "remark",
+		"utilisation", "queue", "failed_share", "users", "unanswered", "due", "unsent", "ended_after_s", "cores", "seed", "remark",
 	}}
 	for i := range p.Rows {
 		r := &p.Rows[i]
@@ -325,7 +256,8 @@ func PredictionsCSV(w io.Writer, p *Predictions) error {
 				line = append(line, "")
 			}
 		}
-		rows = append(rows, append(line, number(r.Utilisation), number(r.Queue), number(r.Failed),
+		line = append(line, number(r.Utilisation), number(r.Queue), number(r.Failed))
+		rows = append(rows, append(append(line, r.left()...),
 			strconv.Itoa(p.Machine.Cores), strconv.FormatUint(p.Seed, 10), r.remark()))
 	}
 	if err := out.WriteAll(rows); err != nil {

@@ -59,9 +59,6 @@ type Agreement struct {
 	Within  int     `json:"within"`  // of Figures, those in the measurement's interval or not more than 10 % off
 }
 
-// mostSimulated bounds the requests of one cell's simulation: more say no more.
-const mostSimulated = 20e6
-
 // HoldAgainstTheory puts beside each cell of a report what theory says of it.
 // What costs CPU time is taken from the run itself: D is as measured, and
 // theory says what follows from it.
@@ -93,6 +90,8 @@ func HoldAgainstTheory(r *Report, res *scenarios.Result) error {
 	r.Theory = &TheorySummary{Formula: r.agreement(predict.Formula), Simulated: r.agreement(predict.Simulated)}
 	return nil
 }
+
+var tooMany = fmt.Sprintf("that would be more than %.0f million requests", predict.Most/1e6)
 
 // foretell predicts a cell by formulas, and simulates its trials if there is
 // anything left to say.
@@ -133,8 +132,8 @@ func (c *Cell) foretell(res *scenarios.Result) ([]*scenarios.Trial, error) {
 		}
 		return nil, nil
 	}
-	if c.Offered.Median*(sc.For()+sc.Warmup).Seconds()*float64(c.Valid) > mostSimulated {
-		return nor(fmt.Sprintf("that would be more than %.0f million requests", mostSimulated/1e6))
+	if c.Offered.Median*(sc.For()+sc.Warmup).Seconds()*float64(c.Valid) > predict.Most {
+		return nor(tooMany)
 	}
 	var trials []*scenarios.Trial
 	for _, t := range c.Each {
@@ -142,9 +141,12 @@ func (c *Cell) foretell(res *scenarios.Result) ([]*scenarios.Trial, error) {
 			continue
 		}
 		ref := scenarios.Ref{Scenario: sc.Name, Model: c.Model, Trial: t.Trial, Of: c.Trials}
-		trial, _, err := predict.Simulate(context.Background(), sc, configured, machine, costs, ref, res.Seed)
+		trial, sum, err := predict.Simulate(context.Background(), sc, configured, machine, costs, ref, res.Seed)
 		if err != nil {
 			return nor(strings.TrimPrefix(err.Error(), "no theory applies: "))
+		}
+		if sum.Ended > 0 {
+			return nor(tooMany)
 		}
 		trials = append(trials, trial)
 	}

@@ -14,10 +14,22 @@ import (
 	"gatewaylab/servers/latency"
 )
 
+// Most bounds the requests of one cell's simulation, all its trials together:
+// more say no more.
+const Most = 20_000_000
+
+// enough is the share of a window that has to be seen for its figures to mean
+// something.
+const enough = 1. / 10
+
+// Summary is what a simulated trial says of itself, beside what any trial does.
+type Summary = simulation.Summary
+
 // Simulate runs one trial of a cell in virtual time, with the traffic that the
 // trial of that number has in a run with that seed. The error says why there is
-// nothing to simulate.
-func Simulate(ctx context.Context, sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs, ref scenarios.Ref, seed uint64) (*scenarios.Trial, *simulation.Summary, error) {
+// nothing to simulate. A run that is ended by Most says so in its summary, and its
+// trial is of the part of the window that there was.
+func Simulate(ctx context.Context, sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs, ref scenarios.Ref, seed uint64) (*scenarios.Trial, *Summary, error) {
 	f := newFacts(sc, c, m, costs)
 	if why := f.beyond(); why != "" {
 		return nil, nil, fmt.Errorf("no theory applies: %s", why)
@@ -30,12 +42,17 @@ func Simulate(ctx context.Context, sc *scenarios.Scenario, c *servers.Configured
 	}
 	sum, err := simulation.Run(ctx, &simulation.Config{
 		Attack: a, Demand: d.of, Aside: d.beside, Server: f.server(a.Seed),
-		From: sc.Warmup, To: sc.Warmup + sc.For(), Each: y.Hit, Beside: y.Beside,
+		From: sc.Warmup, To: sc.Warmup + sc.For(), Most: uint64(Most / max(1, ref.Of)), Each: y.Hit, Beside: y.Beside,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("simulate %s on %s: %w", c.Spec, sc.Name, err)
 	}
+	if sum.Ended > 0 && (len(sc.Stages) > 1 || sum.Window.Seconds() < enough*sc.For().Seconds()) {
+		return nil, nil, fmt.Errorf("no theory applies: it was ended after %s and %s of virtual time, before there was anything to say",
+			requests(sum.Requests), said(sum.Ended.Seconds()))
+	}
 	t := y.Trial(sum.Unsent, sum.Busy)
+	t.Window = sum.Window
 	t.Server.MeanBusy = -1
 	if c.Slots() > 0 {
 		t.Server.MeanBusy = sum.Busy
@@ -128,6 +145,14 @@ func (f *facts) services(seed uint64) []simulation.Service {
 		}
 	}
 	return all
+}
+
+// requests is a number of them in words.
+func requests(n uint64) string {
+	if n < 1e6 {
+		return fmt.Sprintf("%d requests", n)
+	}
+	return fmt.Sprintf("%.3g million requests", float64(n)/1e6)
 }
 
 func setting(s servers.Settings, key string, usual int) int {

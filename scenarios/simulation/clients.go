@@ -60,6 +60,7 @@ func (s *sim) send(p promise, user int32) {
 	}
 	s.waitsForAnswer(r)
 	s.tally.Requests++
+	s.over = s.tally.Requests >= s.most
 	if s.straight && q.todo[taking] == 0 {
 		q.step = knocked
 	}
@@ -116,6 +117,7 @@ type crew struct {
 
 type user struct {
 	here    bool
+	heard   bool  // it has had an answer
 	process int32 // to which it has a connection; none
 	think   func() float64
 }
@@ -198,6 +200,8 @@ func (c *crew) answered(s *sim, u int32, lost bool, after int64) {
 	who := &c.users[u]
 	if lost {
 		who.process = none
+	} else {
+		who.heard = true
 	}
 	st := &s.Attack.Stages[c.stage]
 	d := int64(st.Think)

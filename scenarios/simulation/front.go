@@ -27,6 +27,7 @@ func (s *sim) choose(r int32) bool {
 	if f.PerInstance == 0 || b.given < f.PerInstance {
 		b.active++
 		b.given++
+		s.tally.use(s, places, 1)
 		q.flags |= placed
 		return true
 	}
@@ -69,6 +70,7 @@ func (s *sim) leaveFront(r int32) {
 	b.given--
 	next := s.pop(&b.queue)
 	if next == none {
+		s.tally.use(s, places, -1)
 		return
 	}
 	s.frontWaits--

@@ -104,6 +104,9 @@ func (s *sim) die(p int32) {
 		s.lose(int32(r), load.KindClosed, 0)
 		pr = &s.processes[p]
 	}
+	for _, st := range []*station{&pr.loop, &pr.pool, &pr.database} {
+		s.close(st)
+	}
 	pr.busy = 0
 	pr.queue = newFifo()
 	s.tally.restarts++
@@ -117,6 +120,5 @@ func (s *sim) die(p int32) {
 func (s *sim) restarted(p int32) {
 	pr := &s.processes[p]
 	pr.dead = false
-	pr.loop, pr.pool, pr.database = newStation(1), newStation(s.Server.Pool), newStation(s.Server.Queries)
 	s.admitNext(p)
 }

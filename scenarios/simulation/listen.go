@@ -34,7 +34,7 @@ type process struct {
 func (s *sim) build() {
 	v := &s.Server
 	s.tracks = v.Keeps && v.Front == nil && (v.Connections > 0 || v.Processes > 1 || v.Repeats)
-	s.single = v.Slots == 1 && v.Queue == 0 && !s.tracks
+	s.single = v.Slots == 1 && v.Queue == 0 && !v.Refuses && !s.tracks
 	s.straight = v.Front == nil && v.Sending == 0
 	shared := v.Front != nil && v.Front.Balance == "shared"
 	for i := range v.Instances {
@@ -46,7 +46,8 @@ func (s *sim) build() {
 		for range v.Processes {
 			l.processes = append(l.processes, int32(len(s.processes)))
 			s.processes = append(s.processes, process{
-				listener: int32(len(s.listeners) - 1), instance: int32(i), queue: newFifo(), loop: newStation(1), pool: newStation(v.Pool), database: newStation(v.Queries),
+				listener: int32(len(s.listeners) - 1), instance: int32(i), queue: newFifo(),
+				loop: newStation(loops, 1), pool: newStation(pools, v.Pool), database: newStation(queries, v.Queries),
 			})
 		}
 	}

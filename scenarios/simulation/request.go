@@ -122,19 +122,26 @@ func (s *sim) remove(q *fifo, r int32) bool {
 	return false
 }
 
-// A station is a number of places that requests take and wait for.
+// A station is a number of places of one kind that requests take and wait for.
 type station struct {
-	free  int
-	queue fifo
+	kind, places, free int
+	queue              fifo
 }
 
-func newStation(places int) station { return station{places, newFifo()} }
+func newStation(kind, places int) station { return station{kind, places, places, newFifo()} }
+
+// close ends a station whose process has died.
+func (s *sim) close(st *station) {
+	s.tally.use(s, st.kind, st.free-st.places)
+	st.free = st.places
+}
 
 // pass gives a place back, to the one who has waited longest.
 func (s *sim) pass(st *station) {
 	r := s.pop(&st.queue)
 	if r == none {
 		st.free++
+		s.tally.use(s, st.kind, -1)
 		return
 	}
 	s.requests[r].step++

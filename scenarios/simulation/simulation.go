@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -40,6 +41,8 @@ type Config struct {
 	// From and To bound what Summary's means over time are of, and its counts.
 	// To 0 is the end.
 	From, To time.Duration
+	// Most is after how many requests of the load the run is ended; 0 = never.
+	Most uint64
 	// Each is told of every hit when it has ended for its client, as a load
 	// generator would tell it; Beside of what the crowds did. Either may be nil.
 	// The hit is valid during the call only.
@@ -189,7 +192,8 @@ type sim struct {
 	*Config
 	timeout int64
 	length  int64 // of the attack
-	open    bool  // its last stage is: late answers are waited for
+	most    uint64
+	open    bool // its last stage is: late answers are waited for
 	now     int64
 	over    bool
 
@@ -244,10 +248,13 @@ func newSim(c *Config) (*sim, error) {
 	a := c.Attack
 	s := &sim{
 		Config: c, timeout: int64(a.Timeout), free: none, oldest: none, newest: none,
-		bound: a.MaxInFlight, rng: rand.New(rand.NewPCG(a.Seed, 0x73696d)), lock: newStation(1),
+		bound: a.MaxInFlight, rng: rand.New(rand.NewPCG(a.Seed, 0x73696d)), lock: newStation(locks, 1),
 	}
 	if s.timeout <= 0 {
 		s.timeout = never
+	}
+	if s.most = c.Most; s.most == 0 {
+		s.most = math.MaxUint64
 	}
 	if s.bound <= 0 {
 		s.bound = load.DefaultInFlight()
@@ -310,9 +317,16 @@ func (s *sim) run(ctx context.Context) error {
 			break // whatever is still served is served in vain
 		}
 	}
-	s.now = max(s.now, s.length)
+	if s.over {
+		s.tally.cut(s.now)
+	} else {
+		s.now = max(s.now, s.length)
+	}
 	for s.oldest != none { // a closed loop is cut
 		s.tally.Unfinished++
+		if s.requests[s.oldest].user == none {
+			s.tally.Unanswered++
+		}
 		s.ended(s.oldest, outcome{cut: true})
 	}
 	s.tally.end(s)

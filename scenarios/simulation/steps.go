@@ -113,6 +113,7 @@ func (s *sim) serve(r int32) bool {
 				return false
 			}
 			at.free--
+			s.tally.use(s, at.kind, 1)
 		}
 		q.step++
 	}

@@ -24,6 +24,16 @@ type Summary struct {
 	// a slot, a thread, a connection, a lock or a service's turn, cores in use by all that is simulated.
 	Busy, Queue, Cores float64
 	Restarts           uint64 // processes that died, in the whole run
+	// Utilisation is the share in use, on average, of what is used most: the
+	// cores, slots, loops and their pools, connections to the database, the lock,
+	// or the places that a front gives.
+	Utilisation float64
+	// Users is how many users there were, and Unanswered how many of them never
+	// had an answer, and of the open stages' requests when the run was over.
+	Users, Unanswered uint64
+	// Ended is the virtual time at which the run was ended by Config.Most, and
+	// the window with it; 0 if it wasn't.
+	Ended time.Duration
 
 	histogram *hdrhistogram.Histogram // µs
 }
@@ -34,6 +44,23 @@ func (s *Summary) Goodput() float64 { return float64(s.Succeeded) / s.Window.Sec
 // Quantile is the response time that a share q of the successes didn't exceed.
 func (s *Summary) Quantile(q float64) time.Duration {
 	return time.Duration(s.histogram.ValueAtQuantile(100*q)) * time.Microsecond
+}
+
+// Of what there are places, besides slots and cores.
+const (
+	loops = iota
+	pools
+	queries
+	locks
+	places // of a front's
+	kinds
+)
+
+// A use is how many places of a kind are taken, over time.
+type use struct {
+	taken int
+	since int64
+	area  float64
 }
 
 // A tally counts.
@@ -50,6 +77,7 @@ type tally struct {
 	heldArea  float64
 	waitArea  float64
 	coresFrom float64
+	uses      [kinds]use
 	restarts  uint64
 }
 
@@ -73,6 +101,9 @@ func (t *tally) window(s *sim, begins bool) {
 	if begins {
 		t.inside = true
 		t.heldSince, t.waitSince, t.coresFrom = s.now, s.now, s.cores.used
+		for i := range t.uses {
+			t.uses[i].since = s.now
+		}
 		return
 	}
 	if !t.inside {
@@ -80,6 +111,9 @@ func (t *tally) window(s *sim, begins bool) {
 	}
 	t.hold(s, 0)
 	t.queue(s, 0)
+	for kind := range t.uses {
+		t.use(s, kind, 0)
+	}
 	t.inside = false
 	t.Cores = (s.cores.used - t.coresFrom) / float64(t.to-t.from)
 }
@@ -98,6 +132,21 @@ func (t *tally) queue(s *sim, change int) {
 		t.waitSince = s.now
 	}
 	t.queued += change
+}
+
+func (t *tally) use(s *sim, kind, change int) {
+	u := &t.uses[kind]
+	if t.inside {
+		u.area += float64(u.taken) * float64(s.now-u.since)
+		u.since = s.now
+	}
+	u.taken += change
+}
+
+// cut ends the window early.
+func (t *tally) cut(now int64) {
+	t.Ended = time.Duration(now)
+	t.to = max(t.from, min(t.to, now))
 }
 
 // stood counts a wait whose end is known when it begins.
@@ -152,16 +201,37 @@ func (t *tally) end(s *sim) {
 			t.Unsent++
 		}
 	}
+	t.Users = uint64(len(s.crew.users))
+	for i := range s.crew.users {
+		if !s.crew.users[i].heard {
+			t.Unanswered++
+		}
+	}
 }
 
 func (s *sim) summary() *Summary {
 	t := &s.tally
 	sum := t.Summary
-	length := float64(t.to - t.from)
+	length := float64(max(1, t.to-t.from))
 	sum.Window = time.Duration(t.to - t.from)
 	if t.measured > 0 {
 		sum.Response = time.Duration(t.sum / float64(t.measured))
 	}
 	sum.Busy, sum.Queue, sum.Restarts = t.heldArea/length, t.waitArea/length, t.restarts
+	v := &s.Server
+	processes := v.Instances * v.Processes
+	there := [kinds]int{loops: processes, pools: processes * v.Pool, queries: processes * v.Queries, locks: 1}
+	if v.Front != nil {
+		there[places] = len(s.backs) * v.Front.PerInstance
+	}
+	sum.Utilisation = sum.Cores / float64(v.Cores)
+	if v.Slots > 0 {
+		sum.Utilisation = max(sum.Utilisation, sum.Busy/float64(processes*v.Slots))
+	}
+	for kind, n := range there {
+		if n > 0 {
+			sum.Utilisation = max(sum.Utilisation, t.uses[kind].area/length/float64(n))
+		}
+	}
 	return &sum
 }
