@@ -88,7 +88,7 @@ func (a *App) db(w Response, r *Request, v []int) error {
 	switch {
 	case !found:
 		op = "select"
-	case op != "select" && op != "update" && op != "slow":
+	case !knownOperation(op):
 		return text(w, 400, "400 bad request: op="+escape(op[:min(len(op), 40)], true)+": expected "+databaseOps+"\n")
 	}
 	db, err := a.store.get()
@@ -110,6 +110,8 @@ func (a *App) db(w Response, r *Request, v []int) error {
 	}
 	return text(w, 500, "500 internal server error: the database: "+escape(err.Error(), true)+"\n")
 }
+
+func knownOperation(op string) bool { return op == "select" || op == "update" || op == "slow" }
 
 // inquire has a query made. It is made once, and goes on if the client leaves.
 // Where requests share a thread it is another goroutine that waits for the

@@ -30,14 +30,21 @@ func Files() []File {
 // static serves files by their exact names from a closed list, so there is no
 // path to climb.
 func (a *App) static(w Response, r *Request, _ []int) error {
-	path := r.Path
+	if f, known := fileOf(r.Path); known {
+		return content(w, 200, f.Type, f.Content)
+	}
+	return text(w, 404, "404 not found: / lists the routes\n")
+}
+
+// fileOf is the file that a path names.
+func fileOf(path string) (f File, known bool) {
 	if path == "/static/" {
 		path = "/static/index.html"
 	}
 	for _, f := range Files() {
 		if f.Path == path {
-			return content(w, 200, f.Type, f.Content)
+			return f, true
 		}
 	}
-	return text(w, 404, "404 not found: / lists the routes\n")
+	return File{}, false
 }
