@@ -53,7 +53,8 @@ func Predict(ctx context.Context, plan *scenarios.Plan, m predict.Machine, costs
 	p := &Predictions{Schema: PredictionSchema, Machine: m, Seed: plan.Seed, Trials: plan.Trials}
 	for _, c := range plan.Cells {
 		price := costs(c)
-		for _, one := range predict.Cell(c.Scenario, c.Contestant.Configured, m, price) {
+		rows, caveats := predict.Rows(c.Scenario, c.Contestant.Configured, m, price)
+		for _, one := range rows {
 			row := Predicted{
 				Scenario: c.Scenario.Name, Model: c.Contestant.Label, Method: one.Method, Name: one.Name, Rests: one.Rests, Why: one.Why, Costs: price,
 				Goodput: finite(one.Goodput), Utilisation: finite(one.Utilisation), Queue: finite(one.Queue),
@@ -68,7 +69,7 @@ func Predict(ctx context.Context, plan *scenarios.Plan, m predict.Machine, costs
 			}
 			p.Rows = append(p.Rows, row)
 		}
-		if err := p.simulate(ctx, plan, c, m, price); err != nil {
+		if err := p.simulate(ctx, plan, c, m, price, &caveats); err != nil {
 			return nil, err
 		}
 	}

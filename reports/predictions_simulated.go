@@ -27,7 +27,7 @@ type Ended struct {
 }
 
 // simulate fills those rows of a cell for which there is no formula.
-func (p *Predictions) simulate(ctx context.Context, plan *scenarios.Plan, c scenarios.Cell, m predict.Machine, costs predict.Costs) error {
+func (p *Predictions) simulate(ctx context.Context, plan *scenarios.Plan, c scenarios.Cell, m predict.Machine, costs predict.Costs, caveats *predict.Caveats) error {
 	var wanting []*Predicted
 	for i := range p.Rows {
 		if r := &p.Rows[i]; r.Scenario == c.Scenario.Name && r.Model == c.Contestant.Label && r.Method == predict.None {
@@ -51,9 +51,7 @@ func (p *Predictions) simulate(ctx context.Context, plan *scenarios.Plan, c scen
 		if err != nil {
 			why := strings.TrimPrefix(err.Error(), "no theory applies: ")
 			for _, r := range wanting {
-				if r.Why != why {
-					r.Why += "; nor is it simulated: " + why
-				}
+				r.nor(why)
 			}
 			return nil
 		}
@@ -65,9 +63,42 @@ func (p *Predictions) simulate(ctx context.Context, plan *scenarios.Plan, c scen
 		return fmt.Errorf("predict %s on %s: %w", c.Contestant.Label, c.Scenario.Name, err)
 	}
 	for _, row := range wanting {
+		if why := caveats.Of(stageCalled(c.Scenario, row.Stage)); why != "" {
+			row.nor(why)
+			continue
+		}
 		row.simulated(r.Cells[0], all)
+		row.withhold(caveats, all.busy/float64(all.n))
 	}
 	return nil
+}
+
+// stageCalled is the place of a stage; -1 if no stage is called that, as the cell
+// as a whole isn't.
+func stageCalled(sc *scenarios.Scenario, title string) int {
+	for i := range sc.Stages {
+		if sc.Stages[i].Title(i) == title {
+			return i
+		}
+	}
+	return -1
+}
+
+// nor says why a row isn't simulated either.
+func (p *Predicted) nor(why string) {
+	if p.Why != why {
+		p.Why += "; nor is it simulated: " + why
+	}
+}
+
+// withhold leaves out the response times that are not to be believed.
+func (p *Predicted) withhold(caveats *predict.Caveats, busy float64) {
+	for q, ms := range p.Response {
+		if caveats.Withholds(ms/1e3, busy) {
+			delete(p.Response, q)
+			p.Rests = predict.Hasty
+		}
+	}
 }
 
 // simulations are those of a cell's trials.
@@ -135,6 +166,9 @@ func (p *Predicted) simulated(cell *Cell, all *simulations) {
 
 // besides says what a simulation's figures don't.
 func (p *Predicted) besides() (s string) {
+	if p.Rests != "" {
+		s = "; " + p.Rests
+	}
 	if l := p.Left; l != nil {
 		switch {
 		case l.Unanswered > 0 && l.Users > 0:

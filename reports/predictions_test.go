@@ -72,3 +72,22 @@ func TestPredictionIsBrokenOff(t *testing.T) {
 		t.Errorf("%+v\n%s", row, text)
 	}
 }
+
+// Response times that nobody can predict aren't, by simulation as little as by
+// formulas.
+func TestPredictionWithholdsBriefTimes(t *testing.T) {
+	p, text, _ := predicted(t, "hello", "async", 2, 1, cheap, func(sc *scenarios.Scenario) {
+		sc.Stages = []load.Stage{{Shape: load.Constant, From: 80_000, For: time.Second}}
+	})
+	if row := p.Rows[0]; row.Method != predict.Simulated || row.Goodput == nil || len(row.Response) > 0 || !strings.Contains(text, predict.Hasty) {
+		t.Errorf("%+v\n%s", row, text)
+	}
+	p, _, _ = predicted(t, "two-testers", "prefork:workers=1", 2, 1, cheap, func(*scenarios.Scenario) {})
+	if len(p.Rows) != 3 {
+		t.Fatalf("%d rows", len(p.Rows))
+	}
+	whole, tester, arrivals := p.Rows[0], p.Rows[1], p.Rows[2]
+	if whole.Goodput != nil || tester.Goodput != nil || arrivals.Method != predict.Simulated || arrivals.Response["p99"] < 350 || arrivals.Response["p50"] != 0 {
+		t.Errorf("%+v\n%+v\n%+v", whole, tester, arrivals)
+	}
+}

@@ -65,12 +65,12 @@ type Agreement struct {
 func HoldAgainstTheory(r *Report, res *scenarios.Result) error {
 	simulated := *res
 	simulated.Measured, simulated.AA, simulated.Suite = nil, false, nil
+	cells := map[*Cell]*simulatedCell{}
 	for _, c := range r.Cells {
-		trials, err := c.foretell(res)
-		if err != nil {
-			return err
+		if s := c.foretell(res); s != nil {
+			cells[c] = s
+			simulated.Measured = append(simulated.Measured, s.trials...)
 		}
-		simulated.Measured = append(simulated.Measured, trials...)
 	}
 	if len(simulated.Measured) > 0 {
 		again, err := Analyse(&simulated)
@@ -80,7 +80,7 @@ func HoldAgainstTheory(r *Report, res *scenarios.Result) error {
 		for _, c := range r.Cells {
 			i := slices.IndexFunc(again.Cells, func(o *Cell) bool { return o.Scenario == c.Scenario && o.Model == c.Model })
 			if i >= 0 && again.Cells[i].Valid > 0 {
-				c.holdAgainst(again.Cells[i])
+				c.holdAgainst(again.Cells[i], cells[c])
 			}
 		}
 	}
@@ -93,64 +93,84 @@ func HoldAgainstTheory(r *Report, res *scenarios.Result) error {
 
 var tooMany = fmt.Sprintf("that would be more than %.0f million requests", predict.Most/1e6)
 
+// A simulatedCell is a cell's trials as they were simulated.
+type simulatedCell struct {
+	sc      *scenarios.Scenario
+	trials  []*scenarios.Trial
+	caveats predict.Caveats
+	busy    float64 // a sum
+}
+
 // foretell predicts a cell by formulas, and simulates its trials if there is
-// anything left to say.
-func (c *Cell) foretell(res *scenarios.Result) ([]*scenarios.Trial, error) {
-	nothing := func(why string) ([]*scenarios.Trial, error) {
-		c.Theory = []Held{{Method: predict.None, Why: why}}
-		return nil, nil
-	}
+// anything left to say; nil if not.
+func (c *Cell) foretell(res *scenarios.Result) *simulatedCell {
 	sc, configured, err := c.parts(res)
-	switch {
-	case sc == nil:
-		return nothing("the run doesn't say what it is")
-	case c.Foreign:
-		return nothing("the lab didn't start it, and how it is set up is not known")
-	case c.Refused != "":
-		return nothing("the model was refused")
-	case c.NotOffered:
-		return nothing("what it runs has no " + c.NotSpoken)
-	case c.NotSpoken != "":
-		return nothing("the protocol is not spoken")
-	case c.Valid == 0:
-		return nothing("no trial was valid")
-	case err != nil:
-		return nothing(fmt.Sprintf("the model is not known any more: %v", err))
+	if why := c.unforeseen(sc, err); why != "" {
+		c.Theory = []Held{{Method: predict.None, Why: why}}
+		return nil
 	}
 	machine, costs := c.priced(res, sc)
-	for _, p := range predict.Cell(sc, configured, machine, costs) {
+	rows, caveats := predict.Rows(sc, configured, machine, costs)
+	for _, p := range rows {
 		c.Theory = append(c.Theory, c.hold(sc, p))
 	}
 	if !slices.ContainsFunc(c.Theory, func(h Held) bool { return h.Method == predict.None }) {
-		return nil, nil
+		return nil
 	}
-	nor := func(why string) ([]*scenarios.Trial, error) {
+	nor := func(why string) *simulatedCell {
 		for n := range c.Theory {
-			if h := &c.Theory[n]; h.Method == predict.None && h.Why != why {
-				h.Why += "; nor is it simulated: " + why
-			}
+			c.Theory[n].nor(why)
 		}
-		return nil, nil
+		return nil
 	}
 	if c.Offered.Median*(sc.For()+sc.Warmup).Seconds()*float64(c.Valid) > predict.Most {
 		return nor(tooMany)
 	}
-	var trials []*scenarios.Trial
+	s := &simulatedCell{sc: sc, caveats: caveats}
 	for _, t := range c.Each {
 		if !t.Valid {
 			continue
 		}
 		ref := scenarios.Ref{Scenario: sc.Name, Model: c.Model, Trial: t.Trial, Of: c.Trials}
 		trial, sum, err := predict.Simulate(context.Background(), sc, configured, machine, costs, ref, res.Seed)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nor(strings.TrimPrefix(err.Error(), "no theory applies: "))
-		}
-		if sum.Ended > 0 {
+		case sum.Ended > 0:
 			return nor(tooMany)
 		}
-		trials = append(trials, trial)
+		s.trials = append(s.trials, trial)
+		s.busy += sum.Utilisation
 	}
-	return trials, nil
+	return s
+}
+
+// unforeseen says why there is nothing to say of a cell; "" if there may be.
+func (c *Cell) unforeseen(sc *scenarios.Scenario, err error) string {
+	switch {
+	case sc == nil:
+		return "the run doesn't say what it is"
+	case c.Foreign:
+		return "the lab didn't start it, and how it is set up is not known"
+	case c.Refused != "":
+		return "the model was refused"
+	case c.NotOffered:
+		return "what it runs has no " + c.NotSpoken
+	case c.NotSpoken != "":
+		return "the protocol is not spoken"
+	case c.Valid == 0:
+		return "no trial was valid"
+	case err != nil:
+		return fmt.Sprintf("the model is not known any more: %v", err)
+	}
+	return ""
+}
+
+// nor says why that of which no formula says anything isn't simulated either.
+func (h *Held) nor(why string) {
+	if h.Method == predict.None && h.Why != why {
+		h.Why += "; nor is it simulated: " + why
+	}
 }
 
 // hold puts a prediction beside what was measured.
@@ -198,10 +218,15 @@ func (h *Held) add(quantity string, predicted float64, measured Estimate) {
 
 // holdAgainst puts a simulated cell beside the measured one, where no formula
 // applies.
-func (c *Cell) holdAgainst(s *Cell) {
+func (c *Cell) holdAgainst(s *Cell, from *simulatedCell) {
+	busy := from.busy / float64(len(from.trials))
 	for i := range c.Theory {
 		h := &c.Theory[i]
 		if h.Method != predict.None {
+			continue
+		}
+		if why := from.caveats.Of(stageCalled(from.sc, h.Part)); why != "" {
+			h.nor(why)
 			continue
 		}
 		goodput, response := [2]Estimate{c.Goodput, s.Goodput}, [2]map[string]Estimate{c.Response, s.Response}
@@ -212,12 +237,16 @@ func (c *Cell) holdAgainst(s *Cell) {
 			}
 			goodput, response = [2]Estimate{c.Stages[k].Goodput, s.Stages[k].Goodput}, [2]map[string]Estimate{c.Stages[k].Response, s.Stages[k].Response}
 		} else {
-			h.Expected = s.Curve
+			h.Expected = slices.DeleteFunc(slices.Clone(s.Curve), func(p Point) bool { return from.caveats.Withholds(p.Millis/1e3, busy) })
 		}
 		h.Method = predict.Simulated
 		h.add("goodput", goodput[1].Median, goodput[0])
 		for _, q := range []string{"mean", "p50", "p90", "p99"} {
-			if e := response[1][q]; e.Known() {
+			switch e := response[1][q]; {
+			case !e.Known():
+			case from.caveats.Withholds(e.Median/1e3, busy):
+				h.Rests = predict.Hasty
+			default:
 				h.add("response "+q, e.Median, response[0][q])
 			}
 		}
@@ -330,7 +359,7 @@ func (b block) reasons() (models, texts []string) {
 			case h.Method == predict.Formula && h.Rests != "":
 				text = h.Name + ": " + h.Rests
 			case h.Method == predict.Simulated:
-				text = "simulated; no formula applies: " + h.Why
+				text = strings.TrimSuffix("simulated; no formula applies: "+h.Why+"; "+h.Rests, "; ")
 			case h.Method == predict.None:
 				text = "no theory applies: " + h.Why
 			default:

@@ -215,6 +215,8 @@ func (f *facts) excluded() string {
 		}
 	}
 	switch balance := c.FrontSettings["balance"]; {
+	case f.refused() != "":
+		return f.refused()
 	case f.contended() != "":
 		return f.contended()
 	case f.parted():

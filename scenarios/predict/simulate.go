@@ -72,7 +72,7 @@ func (f *facts) queries() bool {
 // besieged says whether requests that come when they come find slots held by
 // others. If what they take isn't known because none was ever served, the
 // shortest time there is shows why.
-func (f *facts) besieged() bool { return len(f.sc.Beside) > 0 && !f.buffers() && f.sc.Open() }
+func (f *facts) besieged() bool { return len(f.sc.Beside) > 0 && !f.buffers() && !f.sc.Closed() }
 
 // starting is how long it takes, about, to clear up after a process of the lab's
 // and until its successor accepts. Where a request that kills is sent twice, two

@@ -84,7 +84,7 @@ func (s *sim) ask(q *request, d *Demand) {
 		q.asks |= 1 << asking
 	}
 	if q.asks == 0 && s.Server.Sending == 0 {
-		q.todo[waiting] = 1 // or a closed loop would turn round for ever in no time
+		q.todo[waiting] = instant // or a closed loop would turn round for ever in no time
 		q.asks = 1 << waiting
 	}
 	if d.Hang {
@@ -188,8 +188,11 @@ func (c *crew) wake(s *sim, u int) {
 	s.send(promise{s.now, c.stage, load.UsersHit(c.stage, c.places[c.stage])}, int32(u))
 }
 
-// turnaround is how long it takes a client to hear that it is turned away, and to
-// ask again: a little, or users would turn round for ever in no time.
+// instant is what a request takes that takes no time.
+const instant = int64(1)
+
+// turnaround is how long it takes a client to hear of what takes no time, mostly
+// that it is turned away, and to ask again: a little, or users would turn round for ever in no time.
 const turnaround = int64(100 * time.Microsecond)
 
 // answered has a user think, and then send again. That goes by way of an
@@ -211,7 +214,7 @@ func (c *crew) answered(s *sim, u int32, lost bool, after int64) {
 		}
 		d = int64(who.think() * float64(st.Think))
 	}
-	if after == 0 {
+	if after <= instant {
 		d = max(d, turnaround)
 	}
 	s.events.push(event{at: s.now + d, of: u, what: waking})
