@@ -248,9 +248,9 @@ func (f *facts) unmeasured() string {
 	return fmt.Sprintf("what %s costs in CPU time is known only when it has been measured for itself, as by lab compare --theory", f.unpriced)
 }
 
-// buffers says whether slow clients hold no slot of the model.
+// buffers says whether clients that send slowly hold no slot of the model.
 func (f *facts) buffers() bool {
-	return f.c.Model.Async || f.c.Model.Name == "cgi" || f.c.Front != nil && f.c.FrontSettings["request_buffering"] != "off"
+	return f.c.Model.Async || f.c.Model.Name == "cgi" || f.c.Front != nil && f.frontBuffers("request_buffering")
 }
 
 // rests says where the figures in a formula are from.

@@ -1,12 +1,17 @@
 package predict
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
+	"gatewaylab/scenarios"
+	"gatewaylab/scenarios/load"
 	"gatewaylab/scenarios/simulation"
+	"gatewaylab/servers/app"
 )
 
 // unbounded is the room of a queue that turns nobody away.
@@ -163,6 +168,8 @@ func (f *facts) ends() string {
 	switch {
 	case f.replaced(rate):
 		return "how long a worker's successor takes after max_requests isn't simulated"
+	case f.holdsBack():
+		return "how much of a large answer is on its way from the model to a slow client, and so when the model has done with it, is not known"
 	case f.c.Front == nil:
 		return ""
 	case f.shared() && f.c.Instances() > 1 && f.door() > 0:
@@ -181,6 +188,33 @@ func (f *facts) ends() string {
 		}
 	}
 	return ""
+}
+
+// frontBuffers says whether the front does what the option is about.
+func (f *facts) frontBuffers(option string) bool {
+	return cmp.Or(f.c.FrontSettings[option], f.c.FrontSettings["buffering"]) != "off"
+}
+
+// takesOff says whether clients that read slowly hold no slot of the model, as far
+// as that is known: see holdsBack.
+func (f *facts) takesOff() bool {
+	return f.c.Model.Async || f.c.Model.Name == "cgi" || f.c.Front != nil
+}
+
+// holdsBack says whether slow clients read answers so large that they hold up
+// whoever gives them to a front, or to CGI's server, for nobody knows how long.
+func (f *facts) holdsBack() bool {
+	room := math.MaxInt
+	switch {
+	case f.c.Front != nil && !f.frontBuffers("response_buffering"):
+		room = socketRoom
+	case f.c.Model.Name == "cgi":
+		room = socketRoom + pipeRoom
+	}
+	return slices.ContainsFunc(f.sc.Beside, func(c scenarios.Crowd) bool {
+		path, err := load.Mean(c.Request.Path)
+		return err == nil && c.Kind == load.SlowRead && answerHead+app.SizeOf(path) > room
+	})
 }
 
 // inPieces says whether an answer comes in pieces, with a pause between two.

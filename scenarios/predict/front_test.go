@@ -62,3 +62,51 @@ func TestBoundsOfFrontAndModel(t *testing.T) {
 		}
 	}
 }
+
+// Slow readers hold up a worker by what no socket takes off its hands, and a
+// front or CGI's server not at all, or nobody knows for how long.
+func TestSlowReaders(t *testing.T) {
+	for _, row := range []struct {
+		spec, crowd string
+		p99         float64 // ms
+		why         string
+	}{
+		{"prefork:workers=2", "8 slow-read at 1KB/s /bytes?n=10000", 20, ""},
+		{"prefork:workers=2", "8 slow-read at 1KB/s /hello", 20, ""},
+		{"prefork:workers=2", "3 slow-read at 50KB/s /bytes?n=200000", 1500, ""},
+		{"prefork:workers=2", "3 slow-read at 50KB/s /bytes?n=20&head=100000", 500, ""},
+		{"front+prefork:workers=2", "8 slow-read at 5KB/s /bytes?n=200000", 20, ""},
+		{"front:response_buffering=off+prefork:workers=2", "8 slow-read at 5KB/s /bytes?n=10000", 20, ""},
+		{"front:response_buffering=off+prefork:workers=2", "8 slow-read at 5KB/s /bytes?n=200000", 0, "not known"},
+		{"cgi:children=2", "8 slow-read at 5KB/s /bytes?n=100000", 20, ""},
+		{"cgi:children=2", "8 slow-read at 5KB/s /bytes?n=200000", 0, "not known"},
+	} {
+		sc := find(t, "wait")
+		sc.Requests[0].Path, sc.Stages = "/wait?ms=20", []load.Stage{{Shape: load.Constant, From: 20, For: 6 * time.Second}}
+		crowd, err := scenarios.ParseCrowd(row.crowd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sc.Beside = []scenarios.Crowd{crowd}
+		trial, _, err := Simulate(t.Context(), sc, resolve(t, row.spec), Machine{Cores: 2}, Costs{}, scenarios.Ref{Trial: 1, Of: 1}, 1)
+		switch {
+		case row.why != "" && (err == nil || !strings.Contains(err.Error(), row.why)):
+			t.Errorf("%s beside %s: %v", row.spec, row.crowd, err)
+		case row.why != "":
+		case err != nil:
+			t.Errorf("%s beside %s: %v", row.spec, row.crowd, err)
+		default:
+			p99 := trial.Response.Quantile(.99).Seconds() * 1e3
+			if small := row.p99 == 20; small && p99 > 21 || !small && p99 < row.p99/2 {
+				t.Errorf("%s beside %s: p99 %.4g ms, want %g", row.spec, row.crowd, p99, row.p99)
+			}
+		}
+	}
+	last := 0
+	for _, row := range [][2]int{{100, 100}, {42_000, 42_000}, {60_000, 51_000}, {150_000, 96_000}, {800_000, 100_000}} {
+		if got := underway(row[0]); got != row[1] || got < last {
+			t.Errorf("of %d bytes %d are under way, want %d", row[0], got, row[1])
+		}
+		last = row[1]
+	}
+}

@@ -84,7 +84,7 @@ func (f *facts) server(seed uint64) simulation.Server {
 	c := f.c
 	v := simulation.Server{
 		Cores: f.m.Cores, Instances: c.Instances(), Processes: 1, Overhead: f.costs.Request,
-		Backlog: setting(c.Settings, "backlog", 2048), Restart: starting, Buffers: f.buffers(),
+		Backlog: setting(c.Settings, "backlog", 2048), Restart: starting, TakesIn: f.buffers(), TakesOff: f.takesOff(),
 	}
 	if f.queries() {
 		v.Overhead = 0
@@ -201,15 +201,16 @@ func newDemands(f *facts) (*demands, error) {
 			return nil, err
 		}
 		asks := d.convert(app.DemandOf(path))
-		slow := time.Duration(0)
-		if c.Rate > 0 {
-			slow = time.Duration(float64(max(c.Request.Size, int64(len(c.Request.Body)), answerSize(path))) / c.Rate * float64(time.Second))
+		at := func(bytes int) time.Duration {
+			return time.Duration(float64(bytes) / c.Rate * float64(time.Second))
 		}
 		switch c.Kind {
 		case load.SlowSend:
-			asks.Taking = slow
+			asks.Taking = at(max(int(c.Request.Size), len(c.Request.Body)))
 		case load.SlowRead:
-			asks.Giving = slow
+			size := answerHead + app.SizeOf(path)
+			asks.Rest = at(underway(size))
+			asks.Giving = at(size) - asks.Rest
 		case load.Idle, load.Periodic:
 		}
 		d.aside = append(d.aside, asks)
@@ -217,17 +218,20 @@ func newDemands(f *facts) (*demands, error) {
 	return d, nil
 }
 
-// answerSize is how many bytes of an answer there are to take, if it says.
-func answerSize(path string) int64 {
-	_, n, _ := strings.Cut(path, "n=")
-	size := int64(0)
-	for _, digit := range n {
-		if digit < '0' || digit > '9' {
-			break
-		}
-		size = size*10 + int64(digit-'0')
-	}
-	return size
+// answerHead is about how many bytes an answer's head has.
+const answerHead = 150
+
+// socketRoom is how much of an answer is on its way to a slow client when it
+// first holds the server up, and pipeRoom how much more on its way from a child.
+const socketRoom, pipeRoom = 42_000, 64 << 10
+
+// underway is how much of an answer of so many bytes is on its way to a slow
+// client when the server has written it all. A client asks for small buffers (see
+// package load), but the kernel lets a server have more under way when that
+// drains, up to some 100 KB. (Linux 6.18, at 10 to 100 KB/s.)
+func underway(size int) int {
+	const most = 100_000
+	return min(size, max(socketRoom, min((size+socketRoom)/2, most)))
 }
 
 func (d *demands) convert(a app.Demand) simulation.Demand {

@@ -72,6 +72,7 @@ func (s *sim) ask(q *request, d *Demand) {
 	all := &q.todo
 	all[taking], all[own], all[waiting], all[blocking] = int64(d.Taking), int64(s.Server.Overhead+s.Server.Start), int64(d.Wait), int64(d.Block)
 	all[asking], all[working], all[locking], all[giving] = int64(d.Query), int64(d.Work), int64(d.Lock), int64(d.Giving)
+	q.rest = int64(d.Rest)
 	q.asks = 0
 	for phase, t := range all {
 		if t != 0 {

@@ -5,7 +5,7 @@ import "gatewaylab/scenarios/load"
 // kill ends the process of a request that has taken too long.
 func (s *sim) kill(r int32) {
 	q := &s.requests[r]
-	if q.process == none || q.step < serving || q.step >= served {
+	if q.process == none || q.step < serving || q.step >= serving+3*giving {
 		return
 	}
 	if s.Server.PerRequest {

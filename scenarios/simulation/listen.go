@@ -233,11 +233,11 @@ func (s *sim) hold(p, r int32) {
 	}
 	if v.Timeout > 0 {
 		total := int64(0)
-		for _, d := range q.todo {
+		for _, d := range q.todo[own:giving] { // a process shows that it waits for its client
 			total += d
 		}
 		if q.flags&hangs != 0 || 4*total >= int64(v.Timeout) {
-			s.events.push(event{at: s.now + int64(v.Timeout), of: r, generation: q.generation, what: killing})
+			s.events.push(event{at: s.now + q.todo[taking] + int64(v.Timeout), of: r, generation: q.generation, what: killing})
 		}
 	}
 }

@@ -33,6 +33,7 @@ const served = serving + 3*phases
 type request struct {
 	due, sent  int64
 	todo       [phases]int64
+	rest       int64 // of the answer, after the server has done with it
 	number     uint64
 	generation uint32
 	next       int32 // in whatever queue it stands

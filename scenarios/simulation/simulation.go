@@ -57,7 +57,8 @@ type Demand struct {
 	Block  time.Duration // with its thread in its hands
 	Work   time.Duration // of CPU, beyond what every request costs
 	Lock   time.Duration // with the server's one lock in its hands
-	Giving time.Duration // until a slow client has taken the answer
+	Giving time.Duration // until a slow client has taken so much of the answer that sockets hold the rest
+	Rest   time.Duration // until it has taken that, which is no business of the server's
 	Hang   bool          // it never ends
 	Crash  bool          // it kills the process that serves it
 	Fault  bool          // it is meant to do harm
@@ -127,9 +128,10 @@ type Server struct {
 	// Abandons says that a wait ends when the client has gone; elsewhere it is
 	// served to its end, in vain.
 	Abandons bool
-	// Buffers says that slow clients hold no slot: requests are taken in before
-	// they are served, and answers are taken off the server's hands.
-	Buffers bool
+	// TakesIn says that requests are taken in before they are served, and TakesOff
+	// that answers are taken off the server's hands, so that slow clients hold no
+	// slot.
+	TakesIn, TakesOff bool
 	// Queries is how many queries each process makes of the database at a time:
 	// the size of its pool of connections, for which requests wait in the order
 	// in which they came. 0 = as many as come.

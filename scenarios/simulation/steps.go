@@ -49,7 +49,7 @@ func (s *sim) reach(r int32) bool {
 	q := &s.requests[r]
 	switch q.step {
 	case beforeSent:
-		if d := q.todo[taking]; d > 0 && s.Server.Buffers {
+		if d := q.todo[taking]; d > 0 && s.Server.TakesIn {
 			q.todo[taking] = 0
 			q.asks &^= 1 << taking
 			s.delay(r, d)
@@ -95,7 +95,7 @@ func (s *sim) serve(r int32) bool {
 	}
 	if part == 0 {
 		phase += bits.TrailingZeros(uint(q.asks)>>phase | 1<<phases)
-		if phase >= phases || phase == giving && s.Server.Buffers { // that isn't here
+		if phase >= phases || phase == giving && s.Server.TakesOff { // that isn't here
 			q.step = served - 1
 			return true
 		}
@@ -174,12 +174,16 @@ func (s *sim) station(q *request, phase int) *station {
 func (s *sim) finish(r int32) bool {
 	s.release(r)
 	q := &s.requests[r]
-	switch {
-	case q.flags&abandoned != 0:
+	if q.flags&abandoned != 0 {
 		s.forget(r)
 		return false
-	case s.Server.Buffers && q.todo[giving] > 0:
-		s.delay(r, q.todo[giving])
+	}
+	d := q.rest
+	if s.Server.TakesOff {
+		d += q.todo[giving]
+	}
+	if d > 0 {
+		s.delay(r, d)
 		return false
 	}
 	return true
