@@ -47,6 +47,20 @@ func (c *Cell) priced(res *scenarios.Result, sc *scenarios.Scenario) (predict.Ma
 	return m, costs
 }
 
+// frontsPart is how much of what requests cost was the front's, as measured.
+func (c *Cell) frontsPart(res *scenarios.Result, of time.Duration) time.Duration {
+	var front, all time.Duration
+	for _, t := range res.Measured {
+		if t.Scenario == c.Scenario && t.Model == c.Model && t.Valid() {
+			front, all = front+t.Server.Front, all+t.Server.CPU
+		}
+	}
+	if all <= 0 {
+		return 0
+	}
+	return time.Duration(float64(of) * min(1, float64(front)/float64(all)))
+}
+
 // unitsOf is how many units of work a request takes on average.
 func unitsOf(sc *scenarios.Scenario) float64 {
 	var sum, units float64

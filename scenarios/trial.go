@@ -168,7 +168,8 @@ type ServerCost struct {
 	// Unknown is set, and nothing else, for a server that the lab didn't start.
 	Unknown bool `json:"unknown,omitempty"`
 
-	CPU time.Duration `json:"cpu"`
+	CPU   time.Duration `json:"cpu"`
+	Front time.Duration `json:"front,omitempty"` // of that, the front's; 0 if there is none
 	// Partial is set if CPU lacks what some ended processes used; see process.Usage.
 	Partial bool `json:"partial,omitempty"`
 	// PeakMemory is the most of several readings within the window; with a

@@ -212,7 +212,7 @@ func (w *watcher) finish(t *Trial) {
 	w.peaks(*a)
 	w.peaks(*b)
 	c := w.cost
-	c.CPU = b.usage.CPU - a.usage.CPU
+	c.CPU, c.Front = b.usage.CPU-a.usage.CPU, b.usage.Front-a.usage.Front
 	c.Partial = a.usage.Partial || b.usage.Partial
 	c.Voluntary = b.usage.Voluntary - min(a.usage.Voluntary, b.usage.Voluntary)
 	c.Involuntary = b.usage.Involuntary - min(a.usage.Involuntary, b.usage.Involuntary)

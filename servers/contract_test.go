@@ -290,6 +290,9 @@ func countsWork(t *testing.T, inst *servers.Instance) {
 			return false
 		}
 		used = after.CPU - before.CPU
+		if fronts := len(inst.Hops()) > 1; fronts != (after.Front > 0) || fronts && after.Front-before.Front > used/2 {
+			t.Errorf("of %v the front has used %v, and %v before; it computes nothing", used, after.Front, before.Front)
+		}
 		return used > 30*time.Millisecond || after.Partial
 	})
 }

@@ -36,6 +36,7 @@ type Calibration struct {
 // costs with one model, asked for as a scenario's clients ask.
 type Price struct {
 	Server    time.Duration `json:"server"`
+	Front     time.Duration `json:"front,omitempty"` // of Server, the front's
 	Generator time.Duration `json:"generator"`
 	Date      time.Time     `json:"date"`
 }
@@ -132,7 +133,8 @@ func kind(s servers.Settings) string {
 // Lacks says whether a model's price for how a scenario's clients come is still
 // to be found out. There is none of a model that doesn't speak their protocol.
 func (c *Calibration) Lacks(sc *scenarios.Scenario, m *servers.Configured) bool {
-	_, ok := c.Models[priceOf(sc, m)]
+	p, ok := c.Models[priceOf(sc, m)]
+	ok = ok && (m.Front == nil || p.Front > 0)
 	return spoken(sc, m) && !(ok && c.Unit > 0 && c.Late > 0)
 }
 
@@ -174,19 +176,26 @@ func (c *Calibration) Measure(ctx context.Context, p servers.Programs, sc *scena
 	if err != nil {
 		return fmt.Errorf("measure what %s costs: %w", m.Spec, err)
 	}
-	var server, generator []time.Duration
+	var server, front, generator []time.Duration
 	for _, t := range res.Measured {
 		if n := time.Duration(t.Succeeded); n > 0 {
-			server, generator = append(server, t.Server.CPU/n), append(generator, t.Generator.CPU/n)
+			server, front, generator = append(server, t.Server.CPU/n), append(front, t.Server.Front/n), append(generator, t.Generator.CPU/n)
 		}
 	}
 	if len(server) == 0 {
 		return fmt.Errorf("measure what %s costs: no request succeeded", m.Spec)
 	}
-	slices.Sort(server)
-	slices.Sort(generator)
-	c.Models[priceOf(sc, m.Configured)] = Price{server[len(server)/2], generator[len(generator)/2], time.Now().UTC()}
+	price := Price{Server: median(server), Generator: median(generator), Date: time.Now().UTC()}
+	if m.Front != nil { // which costs something, however little was seen of it
+		price.Front = min(max(1, median(front)), price.Server)
+	}
+	c.Models[priceOf(sc, m.Configured)] = price
 	return nil
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
 }
 
 // unit is how long a unit of work takes when nothing else does: the shortest of
@@ -202,6 +211,23 @@ func unit() time.Duration {
 		}
 	}
 	return best
+}
+
+// A Bill is what requests cost, with what of that is the front's told apart.
+type Bill struct {
+	Costs
+	Front time.Duration `json:"front,omitempty"` // of Request
+}
+
+func (b Bill) bill() Bill  { return b }
+func (c Costs) bill() Bill { return Bill{Costs: c} }
+
+// billed is a Bill, or Costs of which the front's part isn't known.
+type billed interface{ bill() Bill }
+
+// Bill is what requests cost a model where clients come as a scenario's do.
+func (c *Calibration) Bill(sc *scenarios.Scenario, m *servers.Configured) Bill {
+	return Bill{c.Costs(sc, m), c.Models[priceOf(sc, m)].Front}
 }
 
 // Costs are those of a model where clients come as a scenario's do, with the

@@ -90,6 +90,16 @@ func TestCalibrationIsKept(t *testing.T) {
 	if !again.Lacks(find(t, "churn"), async) || !again.Lacks(websocket, async) {
 		t.Error("the price of a request on a kept connection is taken for another's")
 	}
+	behind := resolve(t, "front+async")
+	again.Models[priceOf(hello, behind)] = Price{Server: 9, Generator: 7, Date: day}
+	if !again.Lacks(hello, behind) {
+		t.Error("it isn't known what of a price is the front's, and not asked for")
+	}
+	again.Models[priceOf(hello, behind)] = Price{Server: 9, Front: 6, Generator: 7, Date: day}
+	want.Request = 9
+	if got := again.Bill(hello, behind); again.Lacks(hello, behind) || got != (Bill{want, 6}) {
+		t.Errorf("kept: %+v, want %+v and a front's 6 of them", got, want)
+	}
 	again.Forget()
 	if !again.Lacks(hello, async) {
 		t.Error("it remembers what it was to forget")

@@ -22,6 +22,7 @@ type facts struct {
 	c     *servers.Configured
 	m     Machine
 	costs Costs
+	fore  time.Duration // of costs.Request, the front's; 0 where that isn't known
 
 	slots   int // requests at a time, of a queue; 0 = as many as come: where connections are fewer, those
 	split   int // queues that arrivals are split among at random
@@ -271,6 +272,9 @@ func (f *facts) rests() string {
 	}
 	return join(rests, cpu)
 }
+
+// own is the model's own CPU time for each request, its front's left out.
+func (f *facts) own() time.Duration { return f.costs.Request - f.fore }
 
 // said is a time in three digits.
 func said(seconds float64) string {

@@ -28,7 +28,7 @@ func (f *facts) front() *simulation.Front {
 	front := &simulation.Front{
 		Balance: c.FrontSettings["balance"], Slow: setting(c.FrontSettings, "slow", 1),
 		PerInstance: setting(c.FrontSettings, "per_instance", 0), Queue: setting(c.FrontSettings, "queue", unbounded),
-		Reach: duration(c.FrontSettings, "connect_timeout"), Silence: duration(c.FrontSettings, "read_timeout"),
+		Overhead: f.fore, Reach: duration(c.FrontSettings, "connect_timeout"), Silence: duration(c.FrontSettings, "read_timeout"),
 	}
 	if !f.ownFront() {
 		front.Silence = nginxPatience
@@ -153,6 +153,8 @@ func (f *facts) fronted() string {
 	switch {
 	case silence < f.sc.Timeout:
 		return fmt.Sprintf("the front gives up requests of which an instance says nothing for %v, and clients wait for %v", silence, f.sc.Timeout)
+	case f.threads > 0 && f.costs.Request > 0:
+		return "of what a request costs in CPU time the front's part is not the threads' that requests share"
 	case setting(f.c.FrontSettings, "per_instance", 0) > 0 && (f.threads > 0 || f.pool.each > 0):
 		return "requests wait for a place at an instance, and then inside it: two queues, one behind the other"
 	}

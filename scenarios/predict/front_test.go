@@ -110,3 +110,26 @@ func TestSlowReaders(t *testing.T) {
 		last = row[1]
 	}
 }
+
+// What a request costs the front is not what it costs the model: a loop behind
+// one has less to do.
+func TestFrontsPartOfCosts(t *testing.T) {
+	sc := find(t, "hello")
+	sc.Stages = []load.Stage{{Shape: load.Users, UsersFrom: 64, For: time.Second}}
+	costs := Costs{Request: 100 * time.Microsecond, Known: true}
+	for spec, row := range map[string]struct{ front, want float64 }{
+		"front+eventloop": {80, 1 / 20e-6}, "front+async": {80, 8 / 100e-6}, "front:instances=2+eventloop": {60, 2 / 40e-6}, "eventloop": {0, 1 / 100e-6},
+	} {
+		bill := Bill{Costs: costs, Front: time.Duration(row.front) * time.Microsecond}
+		trial, sum, err := Simulate(t.Context(), sc, resolve(t, spec), Machine{Cores: 8}, bill, scenarios.Ref{Trial: 1, Of: 1}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := Cell(sc, resolve(t, spec), Machine{Cores: 8}, costs)[0]; p.Method == Formula && math.Abs(p.Goodput/row.want-1) > .01 {
+			t.Errorf("%s: %s says %.5g/s, want %.5g", spec, p.Name, p.Goodput, row.want)
+		}
+		if math.Abs(trial.Goodput()/row.want-1) > .05 || sum.Utilisation < .95 {
+			t.Errorf("%s: %.5g/s at %.3g, want %.5g", spec, trial.Goodput(), sum.Utilisation, row.want)
+		}
+	}
+}

@@ -29,8 +29,10 @@ type Summary = simulation.Summary
 // trial of that number has in a run with that seed. The error says why there is
 // nothing to simulate. A run that is ended by Most says so in its summary, and its
 // trial is of the part of the window that there was.
-func Simulate(ctx context.Context, sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs, ref scenarios.Ref, seed uint64) (*scenarios.Trial, *Summary, error) {
-	f := newFacts(sc, c, m, costs)
+func Simulate(ctx context.Context, sc *scenarios.Scenario, c *servers.Configured, m Machine, costs billed, ref scenarios.Ref, seed uint64) (*scenarios.Trial, *Summary, error) {
+	bill := costs.bill()
+	f := newFacts(sc, c, m, bill.Costs)
+	f.fore = bill.Front
 	if why := f.beyond(); why != "" {
 		return nil, nil, fmt.Errorf("no theory applies: %s", why)
 	}
@@ -83,13 +85,13 @@ const starting = 10 * time.Millisecond
 func (f *facts) server(seed uint64) simulation.Server {
 	c := f.c
 	v := simulation.Server{
-		Cores: f.m.Cores, Instances: c.Instances(), Processes: 1, Overhead: f.costs.Request,
+		Cores: f.m.Cores, Instances: c.Instances(), Processes: 1, Overhead: f.own(),
 		Backlog: setting(c.Settings, "backlog", 2048), Restart: starting, TakesIn: f.buffers(), TakesOff: f.takesOff(),
 	}
-	if f.queries() {
+	switch {
+	case f.queries():
 		v.Overhead = 0
-	}
-	if f.m.Shared && v.Overhead > 0 {
+	case f.m.Shared && f.costs.Request > 0:
 		v.Sending = f.costs.Sending
 	}
 	switch c.Model.Name {
@@ -279,7 +281,7 @@ func (d *demands) asked(request int, r *scenarios.Request, drawn []int64) simula
 	if d.asks[request] {
 		s.Query = max(s.Query, 1) // it waits for a connection, however short the query is
 		if d.f.queries() {
-			s.Query += d.f.costs.Request
+			s.Query += d.f.own()
 		}
 	}
 	return s

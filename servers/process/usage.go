@@ -9,6 +9,9 @@ type Usage struct {
 	// they have reaped: a CGI child that lives 2 ms is missed by any poll of
 	// live processes, and not missed here.
 	CPU time.Duration `json:"cpu"`
+	// Front is how much of it is that of a part which others stand behind; 0 if
+	// there is but one.
+	Front time.Duration `json:"front,omitempty"`
 	// Partial is set if CPU lacks what some of the ended processes had used: their
 	// parent ignores SIGCHLD, so that the system forgets it, and refuses the
 	// counter that wouldn't.

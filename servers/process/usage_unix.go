@@ -27,6 +27,9 @@ func (g *Group) usage(detail bool) (Usage, error) {
 			all.MemoryKind = u.MemoryKind // one that can't tell makes the sum a sum of both kinds
 		}
 		all.CPU += u.CPU
+		if i == 0 && len(g.units) > 1 {
+			all.Front = u.CPU
+		}
 		all.Partial = all.Partial || u.Partial
 		all.Memory += u.Memory
 		all.Processes += u.Processes
