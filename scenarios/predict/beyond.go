@@ -33,10 +33,10 @@ func (f *facts) beyond() string {
 		return fmt.Sprintf("%s doesn't speak %s", c.Spec, f.sc.Protocol)
 	case c.Model.Real != nil:
 		return fmt.Sprintf("%s is nobody's model but its authors': only the lab's own are simulated", c.Model.Name)
-	case f.ends() != "":
-		return f.ends()
 	case f.unpriced != "" && !f.costs.Own:
 		return f.unmeasured()
+	case f.ends() != "":
+		return f.ends()
 	case f.unknown() && !f.besieged():
 		return unmeasuredYet
 	}
