@@ -35,8 +35,8 @@ func (f *facts) beyond() string {
 		return fmt.Sprintf("%s is nobody's model but its authors': only the lab's own are simulated", c.Model.Name)
 	case f.unpriced != "" && !f.costs.Own:
 		return f.unmeasured()
-	case f.ends() != "":
-		return f.ends()
+	case f.unsimulated() != "":
+		return f.unsimulated()
 	case f.unknown() && !f.besieged():
 		return unmeasuredYet
 	}
@@ -104,7 +104,7 @@ func (c *Caveats) Withholds(response, busy float64) bool {
 func Rows(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs) ([]Prediction, Caveats) {
 	f := newFacts(sc, c, m, costs)
 	caveats := Caveats{stages: f.unbelievable()}
-	if short := f.cpu < unseen.Seconds() || costs.Own && f.work == 0; short && f.wait == 0 { // as for formulas, see unhurried
+	if f.brief() {
 		caveats.brief = max(unseen.Seconds(), f.cpu)
 	}
 	rows := Cell(sc, c, m, costs)
@@ -120,7 +120,7 @@ func Rows(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs)
 // full, and ask again at once.
 func (f *facts) turnsAway() bool {
 	_, users := f.peak()
-	if room := f.room(); room > 0 && users > room || f.waits() < unbounded && users > f.slots*f.split+f.waits() {
+	if room := f.room(); room > 0 && users > room {
 		return true
 	}
 	return slices.ContainsFunc(f.sc.Requests, func(r scenarios.Request) bool {

@@ -60,7 +60,7 @@ func TestFormulasKnowTheirBounds(t *testing.T) {
 		{"scgi:workers=2,queue=2", "/wait?ms={exponential 50}", poisson(30, 10*time.Minute), as, Costs{}, "turned away", ""},
 		{"fastcgi:workers=2,queue=2", "/wait?ms=50", users(10, 0, false), as, Costs{}, "", "c/S"}, // the others wait in the front
 		{"fastcgi:workers=2,queue=2,reuse=off", "/wait?ms=50", users(10, 0, false), as, Costs{}, "turned away", ""},
-		{"fastcgi:mpx=on,workers=1,requests=4", "/wait?ms=50", users(10, 0, false), as, Costs{}, "turned away", ""},
+		{"fastcgi:mpx=on,workers=1,requests=4", "/wait?ms=50", users(10, 0, false), as, Costs{}, "", "c/S"}, // as well
 		{"front:per_instance=1+async", "/wait?ms=50", constant(1000, 5*time.Second), as, Costs{}, "more comes than can be done", ""},
 		{"front:per_instance=2+async", "/wait?ms=50", users(10, 0, false), as, Costs{}, "", "c/S"},
 		{"front:per_instance=2,queue=2+async", "/wait?ms=50", users(10, 0, false), as, Costs{}, "turned away", ""},

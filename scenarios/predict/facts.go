@@ -224,8 +224,6 @@ func (f *facts) excluded() string {
 		return loopParted
 	case f.fronted() != "":
 		return f.fronted()
-	case f.fills():
-		return "requests that find the queue full are turned away"
 	case f.pool.each > 0 && !f.pool.whole:
 		return "requests wait, and some of them for one of their process's connections to the database: a second queue behind the first"
 	case sc.Faulty():

@@ -96,44 +96,6 @@ func (f *facts) given() int {
 	return f.front().PerInstance * f.c.Instances()
 }
 
-// waits is how many requests wait, in all queues together, before one more is
-// turned away; unbounded, if none is.
-func (f *facts) waits() int {
-	c := f.c
-	given, slots := f.given(), c.Slots()
-	switch {
-	case given > 0 && (slots == 0 || given <= slots):
-		return f.front().Queue
-	case f.door() > 0:
-		return f.door() * c.Instances()
-	case c.Model.Name == "cgi":
-		return c.Settings.Int("queue") * c.Instances()
-	case given > 0:
-		return given - slots + f.front().Queue
-	}
-	return unbounded
-}
-
-// seldom is how often a full queue may be found for formulas to do without it.
-const seldom = 1. / 1000
-
-// fills says whether arrivals find a bounded queue full.
-func (f *facts) fills() bool {
-	room := f.waits()
-	if room == unbounded || f.slots == 0 {
-		return false
-	}
-	rate, users := f.peak()
-	if users > f.slots*f.split+room {
-		return true
-	}
-	most := f.limit().rate
-	if growth := (rate - most) * (f.sc.Warmup + f.sc.For()).Seconds(); growth > 0 {
-		return growth > float64(room)
-	}
-	return rate > 0 && math.Pow(rate/most, float64(room)) > seldom
-}
-
 // peak is the highest rate of arrivals and the most users that there are.
 func (f *facts) peak() (rate float64, users int) {
 	for i := range f.sc.Stages {
@@ -152,7 +114,7 @@ func (f *facts) fronted() string {
 	silence := f.front().Silence
 	switch {
 	case silence < f.sc.Timeout:
-		return fmt.Sprintf("the front gives up requests of which an instance says nothing for %v, and clients wait for %v", silence, f.sc.Timeout)
+		return fmt.Sprintf("%s waits for an answer for %v, and clients for %v", f.c.Front.Name, silence, f.sc.Timeout)
 	case f.threads > 0 && f.costs.Request > 0:
 		return "of what a request costs in CPU time the front's part is not the threads' that requests share"
 	case setting(f.c.FrontSettings, "per_instance", 0) > 0 && (f.threads > 0 || f.pool.each > 0):
@@ -161,9 +123,9 @@ func (f *facts) fronted() string {
 	return ""
 }
 
-// ends says which of the front's and the model's limits would show and isn't
-// simulated; "" if none.
-func (f *facts) ends() string {
+// unsimulated says which of the front's and the model's limits would show and
+// isn't simulated; "" if none.
+func (f *facts) unsimulated() string {
 	rate, users := f.peak()
 	s := f.c.Settings
 	requests := setting(s, "requests", 0)
