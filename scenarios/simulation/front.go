@@ -23,6 +23,13 @@ func (s *sim) choose(r int32) bool {
 			s.frontTurn++
 		}
 	}
+	return s.place(r)
+}
+
+// place gives a request a place at the instance that was chosen for it; false if
+// it has to wait for one.
+func (s *sim) place(r int32) bool {
+	f, q := s.Server.Front, &s.requests[r]
 	b := &s.backs[q.back]
 	if f.PerInstance == 0 || b.given < f.PerInstance {
 		b.active++
@@ -99,7 +106,7 @@ func (s *sim) leaveFrontQueue(r int32) bool {
 func (s *sim) keepTrying(l *listener, r int32) {
 	q, f := &s.requests[r], s.Server.Front
 	if f.Reach == 0 {
-		s.refuse(r, "status 502", 502)
+		s.tryAnother(r, "status 502", 502)
 		return
 	}
 	q.flags |= outside
@@ -124,7 +131,25 @@ func (s *sim) letIn(l *listener) {
 // unreached is a front that gives up connecting.
 func (s *sim) unreached(r int32) {
 	if s.stopTrying(r) {
-		s.refuse(r, "status 504", 504)
+		s.tryAnother(r, "status 504", 504)
+	}
+}
+
+// tryAnother has a front that can't connect to an instance go on to the next, and
+// after the last answer with an error.
+func (s *sim) tryAnother(r int32, kind string, code int) {
+	q := &s.requests[r]
+	if q.knocks++; int(q.knocks) >= len(s.backs) {
+		s.refuse(r, kind, code)
+		return
+	}
+	next := (q.back + 1) % int32(len(s.backs))
+	s.leaveFront(r)
+	q = &s.requests[r]
+	q.back, q.step = next, atFront
+	if s.place(r) {
+		s.requests[r].step = knocked
+		s.enter(r)
 	}
 }
 

@@ -95,3 +95,17 @@ func TestFrontCannotConnect(t *testing.T) {
 		t.Errorf("%v, a queue of %.3g", by, s.Queue)
 	}
 }
+
+// A front that can't connect to one instance asks the others.
+func TestFrontTriesAnother(t *testing.T) {
+	for _, reach := range []time.Duration{0, 100 * time.Millisecond} {
+		v := workers(1)
+		v.Instances, v.Backlog, v.Front = 2, 0, &Front{Balance: "round-robin", Slow: 100, Reach: reach}
+		a := poisson(10, 1000, 1)
+		a.Stages[0].Poisson = false
+		by, s := codes(t, &Config{Attack: a, Demand: fixed(50 * time.Millisecond), Server: v})
+		if by[200] != int(s.Requests) {
+			t.Errorf("for %v: %v of %d", reach, by, s.Requests)
+		}
+	}
+}
