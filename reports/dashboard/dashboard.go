@@ -110,8 +110,13 @@ func newTheme(out io.Writer, noColor bool) *theme {
 	if noColor {
 		r.SetColorProfile(termenv.Ascii)
 	}
-	if r.ColorProfile() == termenv.Ascii {
+	switch {
+	case r.ColorProfile() == termenv.Ascii:
 		r.SetHasDarkBackground(true) // no need to ask
+	case term.IsTerminal(os.Stdout.Fd()):
+		// Bubble Tea asked when the process began and has kept the answer. One that
+		// gives none costs seconds each time.
+		r.SetHasDarkBackground(lipgloss.HasDarkBackground())
 	}
 	return themeOf(r)
 }
