@@ -131,7 +131,7 @@ func (f *facts) unsimulated() string {
 	requests := setting(s, "requests", 0)
 	switch {
 	case f.replaced(rate):
-		return "how long a worker's successor takes after max_requests isn't simulated"
+		return "when a worker of several requests has its successor after max_requests isn't simulated"
 	case f.holdsBack():
 		return "how much of a large answer is on its way from the model to a slow client, and so when the model has done with it, is not known"
 	case f.c.Front == nil:
@@ -196,10 +196,11 @@ func (f *facts) asksFor(folder string) bool {
 	return false
 }
 
-// replaced says whether workers serve as many requests in a trial as one may.
+// replaced says whether workers of several requests at a time serve as many in a
+// trial as one may.
 func (f *facts) replaced(rate float64) bool {
 	most := setting(f.c.Settings, "max_requests", 0)
-	if most == 0 {
+	if most == 0 || f.c.Model.Name != "threads" && f.c.Settings["mpx"] != "on" {
 		return false
 	}
 	each := rate * (f.sc.Warmup + f.sc.For()).Seconds() / float64(max(1, f.c.Instances())*f.c.Settings.Int("workers"))

@@ -37,8 +37,9 @@ func TestBoundsOfFrontAndModel(t *testing.T) {
 		{"front:instances=2,balance=shared+scgi:workers=1,queue=2", "/wait?ms=50", rate(100), 0, 0, "matter of chance"},
 		{"nginx+fastcgi:workers=1,queue=2", "/wait?ms=50", rate(100), 0, 0, "FCGI_OVERLOADED"},
 		{"fastcgi:workers=4,mpx=on,requests=3", "/wait?ms=50", users(10), 0, 0, "which worker"},
-		{"prefork:max_requests=100", "/wait?ms=50", rate(100), 0, 0, "max_requests"},
-		{"prefork:max_requests=1000", "/wait?ms=50", rate(70), 70, 0, ""},
+		{"threads:max_requests=50", "/wait?ms=50", rate(100), 0, 0, "max_requests"},
+		{"threads:max_requests=1000", "/wait?ms=50", rate(70), 70, 0, ""},
+		{"prefork:workers=2,max_requests=5", "/wait?ms=40", users(10), 2 * 5 / .21, 0, ""},
 	} {
 		sc := find(t, "wait")
 		sc.Requests[0].Path, sc.Stages, sc.Warmup = row.path, []load.Stage{row.stage}, time.Second

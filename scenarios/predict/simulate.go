@@ -118,6 +118,9 @@ func (f *facts) server(seed uint64) simulation.Server {
 			v.Slots, v.Timeout, v.Abandons = c.Settings.Int("requests"), 0, true
 		}
 	}
+	if v.Slots == 1 {
+		v.Serves, v.Jitter = setting(c.Settings, "max_requests", 0), setting(c.Settings, "max_requests_jitter", 0)
+	}
 	v.Repeats = v.Keeps && c.Front == nil && f.sc.Faulty() && f.sc.PerConnection != 1
 	v.Queries, v.Services = f.pool.each, f.services(seed)
 	if c.Front != nil {

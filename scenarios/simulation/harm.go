@@ -120,5 +120,6 @@ func (s *sim) die(p int32) {
 func (s *sim) restarted(p int32) {
 	pr := &s.processes[p]
 	pr.dead = false
+	s.begin(p)
 	s.admitNext(p)
 }

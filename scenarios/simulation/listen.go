@@ -23,6 +23,7 @@ type listener struct {
 type process struct {
 	listener, instance int32
 	busy               int  // requests in its slots
+	left               int  // requests until it is replaced; only with Serves
 	queue              fifo // of those that wait for one inside
 	open               int  // connections kept
 	loop, pool         station
@@ -55,7 +56,15 @@ func (s *sim) build() {
 		s.listeners[i].free = make([]int32, len(s.listeners[i].processes))
 	}
 	for p := range s.processes {
+		s.begin(int32(p))
 		s.rest(int32(p))
+	}
+}
+
+// begin says how many requests a new process is to serve.
+func (s *sim) begin(p int32) {
+	if v := &s.Server; v.Serves > 0 {
+		s.processes[p].left = v.Serves + s.rng.IntN(v.Jitter+1)
 	}
 }
 
@@ -250,6 +259,13 @@ func (s *sim) vacate(p int32) {
 	}
 	pr.busy--
 	s.tally.hold(s, -1)
+	if s.Server.Serves > 0 {
+		if pr.left--; pr.left == 0 { // nobody else is inside
+			pr.dead = true
+			s.events.push(event{at: s.now + int64(s.Server.Restart), of: p, what: restarting})
+			return
+		}
+	}
 	s.admitNext(p)
 }
 

@@ -125,6 +125,9 @@ type Server struct {
 	// that nobody else has to wait for its successor.
 	Timeout, Restart time.Duration
 	PerRequest       bool
+	// Serves, if not 0, is how many requests a process of one slot serves before it
+	// has a successor, and Jitter how many more at the most, drawn for each.
+	Serves, Jitter int
 	// Abandons says that a wait ends when the client has gone; elsewhere it is
 	// served to its end, in vain.
 	Abandons bool

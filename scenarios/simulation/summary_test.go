@@ -75,3 +75,18 @@ func TestMost(t *testing.T) {
 		t.Errorf("users who are turned away: %+v", s)
 	}
 }
+
+// A process that has served enough is replaced, which costs time and no request,
+// and isn't counted as a death.
+func TestProcessesAreReplaced(t *testing.T) {
+	v := workers(2)
+	v.Serves, v.Restart = 5, 10*time.Millisecond
+	for jitter, served := range map[int]float64{0: 5, 10: 10} {
+		v.Jitter = jitter
+		s := simulate(t, &Config{Attack: closed(10, 0, 100*time.Second), Demand: fixed(20 * time.Millisecond), Server: v, From: time.Second})
+		within(t, "goodput", s.Goodput(), 2*served/(served*.02+.01), .01)
+		if s.Failed > 0 || s.Restarts > 0 {
+			t.Errorf("%d failed, %d restarts", s.Failed, s.Restarts)
+		}
+	}
+}
