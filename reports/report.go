@@ -75,7 +75,8 @@ type Cell struct {
 	// and "max" to estimates in milliseconds; max is the median of the trials'
 	// longest. A quantile that the sample can't support is absent. Lag is empty
 	// for closed loops, where a request is due when it is sent and Response and
-	// Service are the same.
+	// Service are the same. A search for capacity adds to Response the quantiles
+	// of its objective.
 	Response  map[string]Estimate `json:"response"`
 	Service   map[string]Estimate `json:"service"`
 	FirstByte map[string]Estimate `json:"first_byte"`
