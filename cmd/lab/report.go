@@ -151,7 +151,7 @@ func (f *renderFlags) show(s streams, dir string) (*reports.Report, error) {
 	}
 	switch {
 	case f.theory && report.Fidelity != nil:
-		fmt.Fprintln(s.err, "lab: --theory: a suite holds models against real servers, and theory says nothing of those")
+		fmt.Fprintln(s.err, "lab: "+noTheoryOfSuites)
 	case f.theory:
 		if err := reports.HoldAgainstTheory(report, result); err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,6 +17,8 @@ import (
 var ofSuites = [...]string{
 	"scenario", "trials", "quick", "seed", "pin", "raw", "out", "name", "dash", "format", "plots", "dpi", "theme", "cores", "costs",
 }
+
+const noTheoryOfSuites = "--theory: a suite holds models against real servers, and theory says nothing of those"
 
 // suite is the suite that is meant; nil if scenarios are.
 func (f *compareFlags) suite(c *cobra.Command) (*scenarios.Suite, error) {
@@ -37,7 +40,11 @@ func (f *compareFlags) suite(c *cobra.Command) (*scenarios.Suite, error) {
 		}
 		var changes error
 		c.Flags().Visit(func(fl *pflag.Flag) {
-			if !slices.Contains(ofSuites[:], fl.Name) && changes == nil {
+			switch {
+			case slices.Contains(ofSuites[:], fl.Name) || changes != nil:
+			case fl.Name == "theory":
+				changes = errors.New(noTheoryOfSuites)
+			default:
 				changes = fmt.Errorf("--%s: %s is a suite, whose situations say this themselves; %s make it shorter", fl.Name, s.Name, shorter)
 			}
 		})
