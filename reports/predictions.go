@@ -45,18 +45,18 @@ type Predicted struct {
 	Failed      *float64           `json:"failed,omitempty"`      // share of requests; simulated only
 	Left        *Left              `json:"left,omitempty"`        // simulated only; absent if nobody was
 	Ended       *Ended             `json:"ended,omitempty"`       // simulated only; absent if it went on to the end
-	Costs       predict.Bill       `json:"costs"`
+	Costs       predict.Costs      `json:"costs"`
 }
 
 // Predict predicts every cell of a plan. It ends with ctx.
-func Predict(ctx context.Context, plan *scenarios.Plan, m predict.Machine, bills func(scenarios.Cell) predict.Bill) (*Predictions, error) {
+func Predict(ctx context.Context, plan *scenarios.Plan, m predict.Machine, costs func(scenarios.Cell) predict.Costs) (*Predictions, error) {
 	p := &Predictions{Schema: PredictionSchema, Machine: m, Seed: plan.Seed, Trials: plan.Trials}
 	for _, c := range plan.Cells {
-		bill := bills(c)
-		rows, caveats := predict.Rows(c.Scenario, c.Contestant.Configured, m, bill.Costs)
+		price := costs(c)
+		rows, caveats := predict.Rows(c.Scenario, c.Contestant.Configured, m, price)
 		for _, one := range rows {
 			row := Predicted{
-				Scenario: c.Scenario.Name, Model: c.Contestant.Label, Method: one.Method, Name: one.Name, Rests: one.Rests, Why: one.Why, Costs: bill,
+				Scenario: c.Scenario.Name, Model: c.Contestant.Label, Method: one.Method, Name: one.Name, Rests: one.Rests, Why: one.Why, Costs: price,
 				Goodput: finite(one.Goodput), Utilisation: finite(one.Utilisation), Queue: finite(one.Queue),
 			}
 			if one.Stage >= 0 {
@@ -69,7 +69,7 @@ func Predict(ctx context.Context, plan *scenarios.Plan, m predict.Machine, bills
 			}
 			p.Rows = append(p.Rows, row)
 		}
-		if err := p.simulate(ctx, plan, c, m, bill, &caveats); err != nil {
+		if err := p.simulate(ctx, plan, c, m, price, &caveats); err != nil {
 			return nil, err
 		}
 	}

@@ -27,7 +27,7 @@ type Ended struct {
 }
 
 // simulate fills those rows of a cell for which there is no formula.
-func (p *Predictions) simulate(ctx context.Context, plan *scenarios.Plan, c scenarios.Cell, m predict.Machine, bill predict.Bill, caveats *predict.Caveats) error {
+func (p *Predictions) simulate(ctx context.Context, plan *scenarios.Plan, c scenarios.Cell, m predict.Machine, costs predict.Costs, caveats *predict.Caveats) error {
 	var wanting []*Predicted
 	for i := range p.Rows {
 		if r := &p.Rows[i]; r.Scenario == c.Scenario.Name && r.Model == c.Contestant.Label && r.Method == predict.None {
@@ -44,7 +44,7 @@ func (p *Predictions) simulate(ctx context.Context, plan *scenarios.Plan, c scen
 	all := &simulations{}
 	for n := range plan.Trials {
 		ref := scenarios.Ref{Scenario: c.Scenario.Name, Model: c.Contestant.Label, Trial: n + 1, Of: plan.Trials}
-		t, sum, err := predict.Simulate(ctx, c.Scenario, c.Contestant.Configured, m, bill, ref, plan.Seed)
+		t, sum, err := predict.Simulate(ctx, c.Scenario, c.Contestant.Configured, m, costs, ref, plan.Seed)
 		if ctx.Err() != nil {
 			return err
 		}

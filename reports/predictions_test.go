@@ -30,7 +30,7 @@ func predicted(t *testing.T, scenario, spec string, cores int, trials int, costs
 		t.Fatal(err)
 	}
 	plan.Seed = 1
-	p, err = reports.Predict(t.Context(), plan, predict.Machine{Cores: cores}, func(scenarios.Cell) predict.Bill { return predict.Bill{Costs: costs} })
+	p, err = reports.Predict(t.Context(), plan, predict.Machine{Cores: cores}, func(scenarios.Cell) predict.Costs { return costs })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,7 +110,6 @@ func (c *Cell) foretell(res *scenarios.Result) *simulatedCell {
 		return nil
 	}
 	machine, costs := c.priced(res, sc)
-	bill := predict.Bill{Costs: costs, Front: c.frontsPart(res, costs.Request)}
 	rows, caveats := predict.Rows(sc, configured, machine, costs)
 	for _, p := range rows {
 		c.Theory = append(c.Theory, c.hold(sc, p))
@@ -133,7 +132,7 @@ func (c *Cell) foretell(res *scenarios.Result) *simulatedCell {
 			continue
 		}
 		ref := scenarios.Ref{Scenario: sc.Name, Model: c.Model, Trial: t.Trial, Of: c.Trials}
-		trial, sum, err := predict.Simulate(context.Background(), sc, configured, machine, bill, ref, res.Seed)
+		trial, sum, err := predict.Simulate(context.Background(), sc, configured, machine, costs, ref, res.Seed)
 		switch {
 		case err != nil:
 			return nor(strings.TrimPrefix(err.Error(), "no theory applies: "))

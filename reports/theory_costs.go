@@ -44,6 +44,7 @@ func (c *Cell) priced(res *scenarios.Result, sc *scenarios.Scenario) (predict.Ma
 	if c.Goodput.Median > 0 {
 		costs.Sending = time.Duration(c.GeneratorCPU.Median / c.Goodput.Median * perAnswer * float64(time.Second))
 	}
+	costs.Front = c.frontsPart(res, costs.Request)
 	return m, costs
 }
 

@@ -141,8 +141,8 @@ func (f *predictFlags) run(ctx context.Context, s streams, plan *scenarios.Plan)
 			return err
 		}
 	}
-	p, err := reports.Predict(ctx, plan, machine, func(c scenarios.Cell) predict.Bill {
-		return known.Bill(c.Scenario, c.Contestant.Configured)
+	p, err := reports.Predict(ctx, plan, machine, func(c scenarios.Cell) predict.Costs {
+		return known.Costs(c.Scenario, c.Contestant.Configured)
 	})
 	switch {
 	case ctx.Err() != nil:

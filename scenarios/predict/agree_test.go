@@ -74,7 +74,9 @@ func drawCell(t *testing.T, rng *rand.Rand) (spec, path string, st load.Stage, s
 		func() string {
 			return fmt.Sprintf("threads:workers=%d,threads=%d,connections=%d,queue=%d", some(1, 2), some(1, 4, 16), some(10, 1000), some(0, 100))
 		},
-		func() string { return fmt.Sprintf("eventloop:pool=%d,connections=%d", some(0, 0, 2, 8), some(10, 10000)) },
+		func() string {
+			return fmt.Sprintf("eventloop:pool=%d,connections=%d", some(0, 0, 2, 8), some(10, 10000))
+		},
 		func() string { return fmt.Sprintf("async:connections=%d", some(0, 0, 10)) },
 		func() string { return fmt.Sprintf("cgi:children=%d,queue=%d", some(2, 64), some(0, 8, 1024)) },
 		func() string { return fmt.Sprintf("scgi:workers=%d", some(1, 4)) },

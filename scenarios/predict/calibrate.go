@@ -213,28 +213,11 @@ func unit() time.Duration {
 	return best
 }
 
-// A Bill is what requests cost, with what of that is the front's told apart.
-type Bill struct {
-	Costs
-	Front time.Duration `json:"front,omitempty"` // of Request
-}
-
-func (b Bill) bill() Bill  { return b }
-func (c Costs) bill() Bill { return Bill{Costs: c} }
-
-// billed is a Bill, or Costs of which the front's part isn't known.
-type billed interface{ bill() Bill }
-
-// Bill is what requests cost a model where clients come as a scenario's do.
-func (c *Calibration) Bill(sc *scenarios.Scenario, m *servers.Configured) Bill {
-	return Bill{c.Costs(sc, m), c.Models[priceOf(sc, m)].Front}
-}
-
 // Costs are those of a model where clients come as a scenario's do, with the
 // unit alone where its price isn't known.
 func (c *Calibration) Costs(sc *scenarios.Scenario, m *servers.Configured) Costs {
 	p, ok := c.Models[priceOf(sc, m)]
-	costs := Costs{Unit: c.Unit, Late: c.Late, Request: p.Server, Sending: p.Generator, Known: ok}
+	costs := Costs{Unit: c.Unit, Late: c.Late, Request: p.Server, Front: p.Front, Sending: p.Generator, Known: ok}
 	if ok {
 		costs.Source, costs.Cores = "calibrated here on "+p.Date.Format(time.DateOnly), c.cores
 	}

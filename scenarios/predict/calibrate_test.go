@@ -96,9 +96,9 @@ func TestCalibrationIsKept(t *testing.T) {
 		t.Error("it isn't known what of a price is the front's, and not asked for")
 	}
 	again.Models[priceOf(hello, behind)] = Price{Server: 9, Front: 6, Generator: 7, Date: day}
-	want.Request = 9
-	if got := again.Bill(hello, behind); again.Lacks(hello, behind) || got != (Bill{want, 6}) {
-		t.Errorf("kept: %+v, want %+v and a front's 6 of them", got, want)
+	want.Request, want.Front = 9, 6
+	if got := again.Costs(hello, behind); again.Lacks(hello, behind) || got != want {
+		t.Errorf("kept: %+v, want %+v", got, want)
 	}
 	again.Forget()
 	if !again.Lacks(hello, async) {

@@ -22,7 +22,6 @@ type facts struct {
 	c     *servers.Configured
 	m     Machine
 	costs Costs
-	fore  time.Duration // of costs.Request, the front's; 0 where that isn't known
 
 	slots   int // requests at a time, of a queue; 0 = as many as come: where connections are fewer, those
 	split   int // queues that arrivals are split among at random
@@ -103,7 +102,7 @@ func newFacts(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Co
 	f.memory = f.memory && kinds == 1
 	f.held, f.blocked = theory.Mixed(held, weights), theory.Mixed(blocked, weights)
 	f.cpu = costs.Request.Seconds() + f.work
-	f.held = f.held.Plus(f.cpu)
+	f.held = f.held.Plus(f.cpu - costs.Front.Seconds())
 	f.memory = f.memory && f.cpu < trifle*f.wait
 	return f
 }
@@ -272,7 +271,7 @@ func (f *facts) rests() string {
 }
 
 // own is the model's own CPU time for each request, its front's left out.
-func (f *facts) own() time.Duration { return f.costs.Request - f.fore }
+func (f *facts) own() time.Duration { return f.costs.Request - f.costs.Front }
 
 // said is a time in three digits.
 func said(seconds float64) string {

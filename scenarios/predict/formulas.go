@@ -95,7 +95,7 @@ func (f *facts) meets(rate float64) bool {
 		return rate > idle*f.threaded()
 	}
 	q := theory.MGC{Rate: rate / float64(f.split), Service: f.holds(), Servers: f.threads}
-	own := theory.MD1(rate/float64(max(1, f.c.Instances())), f.costs.Request.Seconds())
+	own := theory.MD1(rate/float64(max(1, f.c.Instances())), f.own().Seconds())
 	return q.Wait() > trifle*f.held.Mean || f.pooled() && own.Wait() > trifle*f.held.Mean
 }
 
@@ -294,7 +294,7 @@ func (f *facts) throughput(st *load.Stage, inside int, wait, computes float64) (
 		}
 	case computes > 0 && f.wait+think == 0:
 		l = limit{"cores/D", "the cores do nothing else, and are never idle", theory.Ceiling(cores, computes)}
-		each := f.cpu
+		each := f.own().Seconds() + f.work
 		if inside == n { // who sends computes as well, and nobody answers meanwhile
 			each = computes
 		}

@@ -28,7 +28,7 @@ func (f *facts) front() *simulation.Front {
 	front := &simulation.Front{
 		Balance: c.FrontSettings["balance"], Slow: setting(c.FrontSettings, "slow", 1),
 		PerInstance: setting(c.FrontSettings, "per_instance", 0), Queue: setting(c.FrontSettings, "queue", unbounded),
-		Overhead: f.fore, Reach: duration(c.FrontSettings, "connect_timeout"), Silence: duration(c.FrontSettings, "read_timeout"),
+		Overhead: f.costs.Front, Reach: duration(c.FrontSettings, "connect_timeout"), Silence: duration(c.FrontSettings, "read_timeout"),
 	}
 	if !f.ownFront() {
 		front.Silence = nginxPatience
@@ -115,7 +115,7 @@ func (f *facts) fronted() string {
 	switch {
 	case silence < f.sc.Timeout:
 		return fmt.Sprintf("%s waits for an answer for %v, and clients for %v", f.c.Front.Name, silence, f.sc.Timeout)
-	case f.threads > 0 && f.costs.Request > 0:
+	case f.threads > 0 && f.costs.Request > 0 && f.costs.Front == 0:
 		return "of what a request costs in CPU time the front's part is not the threads' that requests share"
 	case setting(f.c.FrontSettings, "per_instance", 0) > 0 && (f.threads > 0 || f.pool.each > 0):
 		return "requests wait for a place at an instance, and then inside it: two queues, one behind the other"

@@ -121,8 +121,8 @@ func TestFrontsPartOfCosts(t *testing.T) {
 	for spec, row := range map[string]struct{ front, want float64 }{
 		"front+eventloop": {80, 1 / 20e-6}, "front+async": {80, 8 / 100e-6}, "front:instances=2+eventloop": {60, 2 / 40e-6}, "eventloop": {0, 1 / 100e-6},
 	} {
-		bill := Bill{Costs: costs, Front: time.Duration(row.front) * time.Microsecond}
-		trial, sum, err := Simulate(t.Context(), sc, resolve(t, spec), Machine{Cores: 8}, bill, scenarios.Ref{Trial: 1, Of: 1}, 1)
+		costs.Front = time.Duration(row.front) * time.Microsecond
+		trial, sum, err := Simulate(t.Context(), sc, resolve(t, spec), Machine{Cores: 8}, costs, scenarios.Ref{Trial: 1, Of: 1}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,7 +47,7 @@ func (f *facts) limit() limit {
 // many come.
 func Ceiling(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs) Prediction {
 	f := newFacts(sc, c, m, costs)
-	if !spoken(sc, c) || sc.Faulty() || f.contended() != "" || f.parted() || f.unpriced != "" && !costs.Own || len(sc.Beside) > 0 && !f.buffers() {
+	if !spoken(sc, c) || f.refused() != "" || sc.Faulty() || f.contended() != "" || f.parted() || f.unpriced != "" && !costs.Own || len(sc.Beside) > 0 && !f.buffers() {
 		return none(-1, "%s", f.excluded())
 	}
 	l := f.limit()
@@ -66,7 +66,7 @@ func (f *facts) pooled() bool { return setting(f.c.Settings, "pool", 0) > 0 }
 // where there are none. A loop does the server's own work for each request
 // itself, and a pool takes only the application's off it.
 func (f *facts) threaded() float64 {
-	own := f.costs.Request.Seconds()
+	own := f.own().Seconds()
 	switch {
 	case f.threads == 0:
 		return math.Inf(1)
@@ -81,7 +81,7 @@ func (f *facts) holds() theory.Mix {
 	if f.pooled() {
 		return f.blocked.Plus(f.work)
 	}
-	return f.blocked.Plus(f.cpu)
+	return f.blocked.Plus(f.own().Seconds() + f.work)
 }
 
 // room is how many requests there may be, before one more is turned away at

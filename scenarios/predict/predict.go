@@ -35,6 +35,9 @@ type Costs struct {
 	// Request is the server's CPU time for each request, whatever it asks for:
 	// with a process for each request, its start above all.
 	Request time.Duration `json:"request"`
+	// Front is what of that a front takes, which holds no worker and no loop of
+	// the model behind it; 0 where there is none, or its part isn't known.
+	Front   time.Duration `json:"front,omitempty"`
 	Unit    time.Duration `json:"unit"`    // of CPU for a unit of work
 	Sending time.Duration `json:"sending"` // of the load generator, for each request
 	Known   bool          `json:"known"`
@@ -135,7 +138,7 @@ func (f *facts) unhurried(p *Prediction) {
 		return
 	}
 	p.Response = nil
-	p.Rests = join(p.Rests, "of so short a time on idle cores the network and the scheduler decide")
+	p.Rests = join(p.Rests, Hasty)
 }
 
 // shows is a share of a stage's answers.

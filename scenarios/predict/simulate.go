@@ -29,10 +29,8 @@ type Summary = simulation.Summary
 // trial of that number has in a run with that seed. The error says why there is
 // nothing to simulate. A run that is ended by Most says so in its summary, and its
 // trial is of the part of the window that there was.
-func Simulate(ctx context.Context, sc *scenarios.Scenario, c *servers.Configured, m Machine, costs billed, ref scenarios.Ref, seed uint64) (*scenarios.Trial, *Summary, error) {
-	bill := costs.bill()
-	f := newFacts(sc, c, m, bill.Costs)
-	f.fore = bill.Front
+func Simulate(ctx context.Context, sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs, ref scenarios.Ref, seed uint64) (*scenarios.Trial, *Summary, error) {
+	f := newFacts(sc, c, m, costs)
 	if why := f.beyond(); why != "" {
 		return nil, nil, fmt.Errorf("no theory applies: %s", why)
 	}

@@ -73,6 +73,9 @@ func (s *sim) ask(q *request, d *Demand) {
 	all[taking], all[own], all[waiting], all[blocking] = int64(d.Taking), int64(s.Server.Overhead+s.Server.Start), int64(d.Wait), int64(d.Block)
 	all[asking], all[working], all[locking], all[giving] = int64(d.Query), int64(d.Work), int64(d.Lock), int64(d.Giving)
 	q.rest = int64(d.Rest)
+	if all[waiting]|all[blocking]|all[asking] == 0 && d.Call == 0 && !d.Hang && !d.Crash && s.Server.Pool == 0 {
+		all[own], all[working] = all[own]+all[working], 0 // one go, where nothing is between them
+	}
 	q.asks = 0
 	for phase, t := range all {
 		if t != 0 {
