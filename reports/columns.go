@@ -116,7 +116,7 @@ func (b block) plain(head string, of func(*Cell) Estimate) column {
 func (b block) traffic(wide bool) []group {
 	rate := group{columns: []column{b.column("goodput/s", func(c *Cell) tableCell { return withInterval(c.Goodput) })}}
 	if b.measured > 1 {
-		rate.columns = append(rate.columns, b.column("ratio", func(c *Cell) tableCell { return ratio(c) }))
+		rate.columns = append(rate.columns, b.column("ratio", ratio))
 	}
 	failures := group{columns: []column{b.column("errors", func(c *Cell) tableCell { return tableCell{figure: counted(c, c.Failed)} })}}
 	if !b.closed {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"gatewaylab/scenarios"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"gatewaylab/scenarios"
 )
 
 func readText(t *testing.T, name string) string {
