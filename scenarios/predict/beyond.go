@@ -21,16 +21,10 @@ func (f *facts) beyond() string {
 		}
 	}
 	switch {
-	case f.refused() != "":
-		return f.refused()
-	case f.contended() != "":
-		return f.contended()
-	case f.parted():
-		return loopParted
+	case f.unknowable() != "":
+		return f.unknowable()
 	case !f.costs.Known && f.turnsAway():
 		return "what is turned away is over at once, but for CPU time that has to be measured once"
-	case !spoken(f.sc, c):
-		return fmt.Sprintf("%s doesn't speak %s", c.Spec, f.sc.Protocol)
 	case c.Model.Real != nil:
 		return fmt.Sprintf("%s is nobody's model but its authors': only the lab's own are simulated", c.Model.Name)
 	case f.unpriced != "" && !f.costs.Own:

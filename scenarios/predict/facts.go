@@ -201,12 +201,28 @@ func spoken(sc *scenarios.Scenario, c *servers.Configured) bool {
 	return true
 }
 
+// unknowable says why neither a formula nor the simulation says anything of the
+// cell; "" if one may.
+func (f *facts) unknowable() string {
+	switch {
+	case !spoken(f.sc, f.c):
+		return fmt.Sprintf("%s doesn't speak %s", f.c.Spec, f.sc.Protocol)
+	case f.refused() != "":
+		return f.refused()
+	case f.contended() != "":
+		return f.contended()
+	case f.parted():
+		return loopParted
+	}
+	return ""
+}
+
 // excluded says why no formula applies to the cell whatever its load is; "" if
 // one may.
 func (f *facts) excluded() string {
 	sc, c := f.sc, f.c
-	if !spoken(sc, c) {
-		return fmt.Sprintf("%s doesn't speak %s", c.Spec, sc.Protocol)
+	if why := f.unknowable(); why != "" {
+		return why
 	}
 	for i := range sc.Requests {
 		_, b, ok := f.backing(&sc.Requests[i])
@@ -215,12 +231,6 @@ func (f *facts) excluded() string {
 		}
 	}
 	switch balance := c.FrontSettings["balance"]; {
-	case f.refused() != "":
-		return f.refused()
-	case f.contended() != "":
-		return f.contended()
-	case f.parted():
-		return loopParted
 	case f.fronted() != "":
 		return f.fronted()
 	case f.pool.each > 0 && !f.pool.whole:

@@ -47,7 +47,7 @@ func (f *facts) limit() limit {
 // many come.
 func Ceiling(sc *scenarios.Scenario, c *servers.Configured, m Machine, costs Costs) Prediction {
 	f := newFacts(sc, c, m, costs)
-	if !spoken(sc, c) || f.refused() != "" || sc.Faulty() || f.contended() != "" || f.parted() || f.unpriced != "" && !costs.Own || len(sc.Beside) > 0 && !f.buffers() {
+	if f.unknowable() != "" || sc.Faulty() || f.unpriced != "" && !costs.Own || len(sc.Beside) > 0 && !f.buffers() {
 		return none(-1, "%s", f.excluded())
 	}
 	l := f.limit()
