@@ -99,11 +99,7 @@ func (v *run) drawOverTime(p *pen, c draw.Canvas, sc *scene) {
 		pl.Y.Scale = plot.LogScale{}
 		pl.Y.Tick.Marker = decades{n: 8}
 		pl.Add(plotted(func(c draw.Canvas, pl *plot.Plot) {
-			var shown []course
-			for _, i := range models {
-				shown = append(shown, all[i])
-			}
-			p.warmup(c, pl, shown)
+			p.warmup(c, pl)
 			x, _ := pl.Transforms(&c)
 			p.boundaries(c, sc, x)
 		}))
@@ -222,55 +218,16 @@ func (p *pen) timeClues(warm bool) []clue {
 	return clues
 }
 
-// warmup shades what lies before the window and, where there is room, says so.
-func (p *pen) warmup(c draw.Canvas, pl *plot.Plot, shown []course) {
+// warmup shades what lies before the window.
+func (p *pen) warmup(c draw.Canvas, pl *plot.Plot) {
 	if pl.X.Min >= 0 {
 		return
 	}
-	x, y := pl.Transforms(&c)
+	x, _ := pl.Transforms(&c)
 	box := vg.Rectangle{Min: c.Min, Max: vg.Point{X: min(x(0), c.Max.X), Y: c.Max.Y}}
 	c.SetColor(p.shade)
 	c.Fill(box.Path())
 	c.StrokeLine2(p.line(p.axis, 1), box.Max.X, c.Min.Y, box.Max.X, c.Max.Y)
-	f := p.face(sizeSmall, false, p.muted)
-	if f.Width("warm-up") > box.Size().X-8 {
-		return
-	}
-	var lines []vg.Length
-	for _, k := range shown {
-		for _, s := range k.slices {
-			for _, v := range []float64{s.P50Low, s.P50, s.P50High, s.P99} {
-				if s.Seconds <= 0 && loggable(v) {
-					lines = append(lines, y(v))
-				}
-			}
-		}
-	}
-	for _, t := range pl.Y.Tick.Marker.Ticks(pl.Y.Min, pl.Y.Max) {
-		if !t.IsMinor() { // it has a line of the grid
-			lines = append(lines, y(t.Value))
-		}
-	}
-	at := vg.Point{X: box.Min.X + box.Size().X/2, Y: free(lines, c.Min.Y+f.line(), c.Max.Y-f.line())}
-	f.middle(c, at, 0.5, "warm-up")
-}
-
-// free is the height between low and high farthest from all lines; the highest
-// if there are several.
-func free(lines []vg.Length, low, high vg.Length) (at vg.Length) {
-	const steps = 24
-	far := vg.Length(-1)
-	for i := range steps + 1 {
-		y := high - vg.Length(i)*(high-low)/steps
-		near := high - low
-		for _, l := range lines {
-			near = min(near, max(l-y, y-l))
-		}
-		if near > far+1 {
-			at, far = y, near
-		}
-	}
-	return at
 }
 
 // stretches splits a course where nothing was answered.
